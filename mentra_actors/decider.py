@@ -8,12 +8,22 @@ None of the functions may look at a clock, make an id, draw a random number, log
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from mentra_actors.envelope import RecordedEvent, SkippedEvent
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Companion", "Decider", "Delivery", "Follow", "Settlement", "Unchanged"]
+__all__ = [
+    "AnyDecider",
+    "ByEvent",
+    "Companion",
+    "Decider",
+    "Delivery",
+    "Follow",
+    "Settlement",
+    "Steps",
+    "Unchanged",
+]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -31,7 +41,7 @@ class Delivery:
     """
 
     stream_id: StreamId
-    events: tuple[Any, ...]
+    events: tuple[object, ...]
     must_be_new: bool = False
     is_work: bool = True
     starts: bool = False
@@ -69,18 +79,18 @@ class Follow(Generic[C, S]):
     """
 
     position: Callable[[S], tuple[StreamId, int] | None]
-    take: Callable[[Sequence[RecordedEvent[Any]], float], C]
+    take: Callable[[Sequence[RecordedEvent[object]], float], C]
 
 
-def _no_effects(_state: Any) -> Mapping[EffectId, Any]:
+def _no_effects(_state: object) -> Mapping[EffectId, Any]:
     return {}
 
 
-def _no_companions(_event: Any) -> Sequence[Companion]:
+def _no_companions(_event: object) -> Sequence[Companion]:
     return ()
 
 
-def _no_correlation(_state: Any) -> str:
+def _no_correlation(_state: object) -> str:
     return ""
 
 
@@ -105,7 +115,7 @@ class Decider(Generic[C, E, S, F]):
 
     category: str
     initial: S
-    event_types: frozenset[type[Any]]
+    event_types: frozenset[type[object]]
     decide: Callable[[C, S], Sequence[E]]
     evolve: Callable[[S, E], S]
     pending: Callable[[S], Mapping[EffectId, F]] = field(default=_no_effects)
@@ -123,8 +133,8 @@ class Decider(Generic[C, E, S, F]):
         """True if the stream is to be woken after a restart: it is busy, or waits."""
         return bool((self.is_busy is not None and self.is_busy(state)) or self.pending(state))
 
-    def fold(self, events: Iterable[E | SkippedEvent], state: S | None = None) -> S:
-        """State after `events`, starting from `state` (the initial one if None)."""
+    def fold(self, events: Iterable[object], state: S | None = None) -> S:
+        """State after those of `events` that it knows, from `state` (the initial one if None)."""
         current = self.initial if state is None else state
         if self.evolve_all is not None:
             known = [one for one in events if type(one) in self.event_types]
@@ -133,3 +143,13 @@ class Decider(Generic[C, E, S, F]):
             if type(event) in self.event_types:
                 current = self.evolve(current, event)  # type: ignore[arg-type]
         return current
+
+
+AnyDecider: TypeAlias = Decider[Any, Any, Any, Any]
+"""One whose commands, events, states and effects do not matter: no types would fit all."""
+
+Steps: TypeAlias = Mapping[type[object], Callable[[S, Any], S]]
+"""What each class of event does to a state: each function takes events of its own class only."""
+
+ByEvent: TypeAlias = Mapping[type[object], Callable[[Any], S]]
+"""What is made of each class of event, likewise."""

@@ -1,6 +1,6 @@
 """What surrounds an event once it is recorded."""
 
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -59,4 +59,4 @@ class RecordedEvent(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True, gc
     part: int = 0
 
 
-AnyRecorded = RecordedEvent[Any]
+AnyRecorded = RecordedEvent[object]

@@ -38,8 +38,6 @@ Bugs (broken invariants, wrong argument types) raise the built-in TypeError,
 ValueError or AssertionError: they belong to a developer, not to a handler.
 """
 
-from typing import Any
-
 __all__ = [
     "ActorError",
     "ActorQuarantined",
@@ -80,12 +78,12 @@ __all__ = [
 class MentraError(Exception):
     """Root of the tree; never raised itself. All of them can be copied and pickled."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Past `__init__`, whose arguments are not those of the base."""
         return _as_it_was, (type(self), self.args), self.__dict__
 
 
-def _as_it_was(kind: type[MentraError], args: tuple[Any, ...]) -> MentraError:
+def _as_it_was(kind: type[MentraError], args: tuple[object, ...]) -> MentraError:
     return kind.__new__(kind, *args)
 
 

@@ -22,7 +22,7 @@ and of the ids of streams that it sees, empty for all.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, Unpack, get_args
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Unpack, get_args
 
 from mentra_actors.envelope import RecordedEvent, SkippedEvent
 from mentra_actors.errors import MentraError
@@ -40,6 +40,7 @@ from projections.declared import (
 __all__ = [
     "MAX_KEY_BYTES",
     "ONE_PART",
+    "AnyProjection",
     "FunctionProjection",
     "Projection",
     "ProjectionFailed",
@@ -79,7 +80,7 @@ class Projection(Protocol[V]):
         ...
 
     @property
-    def handles(self) -> frozenset[type[Any]] | None:
+    def handles(self) -> frozenset[type[object]] | None:
         """Event classes that it wants to see; None for all."""
         ...
 
@@ -101,6 +102,10 @@ class Projection(Protocol[V]):
         ...
 
 
+AnyProjection: TypeAlias = Projection[Any]
+"""One whose view does not matter, as among several: no type of a view fits them all."""
+
+
 class ProjectionFailed(MentraError):
     """A projection raised, which is a bug in it. Its view stops before `position`.
 
@@ -119,7 +124,7 @@ class ProjectionFailed(MentraError):
 
 
 def fold_view(
-    projection: Projection[V], recorded_events: Iterable[RecordedEvent[Any]]
+    projection: Projection[V], recorded_events: Iterable[RecordedEvent[object]]
 ) -> dict[str, V]:
     """The whole view, by key, after `recorded_events`: "as of" wherever they end.
 
@@ -131,7 +136,7 @@ def fold_view(
 
 def fold_parts(
     projection: Projection[V],
-    recorded_events: Iterable[RecordedEvent[Any]],
+    recorded_events: Iterable[RecordedEvent[object]],
     part_before: Callable[[str], V | None],
 ) -> dict[str, V]:
     """The parts that `recorded_events` touch; `part_before` gives what they were, or None.
@@ -157,7 +162,7 @@ def fold_parts(
     return touched
 
 
-def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
+def sees(projection: AnyProjection) -> Callable[[RecordedEvent[object]], bool]:
     """Whether an event is one that this release understands and that the projection wants.
 
     Raises:
@@ -168,11 +173,11 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
     categories: frozenset[str] = getattr(projection, "categories", frozenset())
     streams: frozenset[str] = getattr(projection, "streams", frozenset())
 
-    def is_wanted(recorded: RecordedEvent[Any]) -> bool:
+    def is_wanted(recorded: RecordedEvent[object]) -> bool:
         kind = type(recorded.event)
         return kind not in _SKIPPED and (handles is None or kind in handles)
 
-    def is_wanted_here(recorded: RecordedEvent[Any]) -> bool:
+    def is_wanted_here(recorded: RecordedEvent[object]) -> bool:
         stream_id = recorded.stream_id
         if categories and category_of(stream_id) not in categories:
             return False
@@ -181,7 +186,7 @@ def sees(projection: Projection[Any]) -> Callable[[RecordedEvent[Any]], bool]:
     return is_wanted_here if categories or streams else is_wanted
 
 
-def _keys_of(projection: Projection[Any], recorded: RecordedEvent[Any]) -> Iterable[str]:
+def _keys_of(projection: AnyProjection, recorded: RecordedEvent[object]) -> Iterable[str]:
     try:
         keys = _sequence(projection.keys(recorded))
         for key in keys:
@@ -209,7 +214,7 @@ def _first(projection: Projection[V], key: str, recorded: RecordedEvent[Any]) ->
 
 
 def _failed(
-    projection: Projection[Any], recorded: RecordedEvent[Any], error: BaseException
+    projection: AnyProjection, recorded: RecordedEvent[object], error: BaseException
 ) -> ProjectionFailed:
     cause = f"{type(error).__name__}: {error}"
     return ProjectionFailed(projection.name, position=recorded.global_position, cause=cause)
@@ -221,7 +226,7 @@ class FunctionProjection(Generic[V]):
 
     name: str
     version: int
-    handles: frozenset[type[Any]] | None
+    handles: frozenset[type[object]] | None
     view_type: Any
     make_initial: Callable[[], V]
     step: Callable[[V, RecordedEvent[Any]], V]
@@ -245,7 +250,7 @@ def projection(
     *,
     name: str,
     initial: Callable[[], Any],
-    view_type: Any,
+    view_type: object,
     version: int = 1,
     **choice: Unpack[EventChoice],
 ) -> Callable[[Callable[[V, RecordedEvent[Any]], V]], FunctionProjection[V]]:

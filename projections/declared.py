@@ -32,7 +32,7 @@ class EventChoice(TypedDict, total=False):
     streams.
     """
 
-    handles: Iterable[type[Any]] | None
+    handles: Iterable[type[object]] | None
     categories: Collection[str]
     streams: Collection[str]
 
@@ -46,8 +46,8 @@ class Declared:
 
     name: str
     version: int
-    handles: frozenset[type[Any]] | None = None
-    view_type: Any = None
+    handles: frozenset[type[object]] | None = None
+    view_type: object = None
     categories: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[frozenset[str]] = frozenset()
 
@@ -78,7 +78,7 @@ def checked_name(name: str, version: int) -> str:
     return name
 
 
-def checked_projection(given: Any) -> None:
+def checked_projection(given: object) -> None:
     """See that something can be folded at all.
 
     Raises:
@@ -99,12 +99,14 @@ def checked_projection(given: Any) -> None:
         raise TypeError(f"{given.__name__} is a class: pass {given.__name__}()")
 
 
-def missing_members(given: Any) -> list[str]:
+def missing_members(given: object) -> list[str]:
     """What keeps something from being a projection; empty for one."""
     return [member for member in _MEMBERS if not hasattr(given, member)]
 
 
-def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset[type[Any]] | None:
+def checked_handles(
+    name: str, handles: Iterable[type[object]] | None
+) -> frozenset[type[object]] | None:
     """The classes of events, as a set.
 
     Raises:
@@ -114,7 +116,7 @@ def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset
     if handles is None:
         return None
     classes: Iterable[Any] = (handles,) if isinstance(handles, type) else handles
-    found: frozenset[type[Any]] = frozenset(classes)
+    found: frozenset[type[object]] = frozenset(classes)
     if not found:
         raise ValueError(
             f"projection {name!r} handles nothing: leave `handles` out for all events"
@@ -129,7 +131,7 @@ def checked_handles(name: str, handles: Iterable[type[Any]] | None) -> frozenset
     return found
 
 
-def checked_view_type(name: str, view_type: Any) -> Any:
+def checked_view_type(name: str, view_type: object) -> object:
     """The type of a part, if it can be stored and read again.
 
     Raises:
@@ -151,7 +153,7 @@ def checked_view_type(name: str, view_type: Any) -> Any:
     return view_type
 
 
-def checked_initial(name: str, view_type: Any, initial: Callable[[], Any]) -> None:
+def checked_initial(name: str, view_type: object, initial: Callable[[], object]) -> None:
     """See that the first view is made anew each time and is of the type that is stored.
 
     Raises:
@@ -182,16 +184,16 @@ def checked_names(name: str, given: Collection[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def _tag(one: Any) -> Any:
+def _tag(one: object) -> object:
     config = getattr(one, "__struct_config__", None)
     return None if config is None else config.tag
 
 
-def _shown(view_type: Any) -> str:
+def _shown(view_type: object) -> str:
     return view_type.__qualname__ if isinstance(view_type, type) else repr(view_type)
 
 
-def _types_in(found: Any, seen: set[Any]) -> Iterator[Any]:
+def _types_in(found: object, seen: set[object]) -> Iterator[object]:
     """Types that msgspec does not know, anywhere in a type; each struct is looked at once."""
     if isinstance(found, msgspec.inspect.CustomType):
         yield found.cls
@@ -205,7 +207,7 @@ def _types_in(found: Any, seen: set[Any]) -> Iterator[Any]:
         yield from _types_below(getattr(found, name), seen)
 
 
-def _types_below(value: Any, seen: set[Any]) -> Iterator[Any]:
+def _types_below(value: object, seen: set[object]) -> Iterator[object]:
     if isinstance(value, msgspec.inspect.Type):
         yield from _types_in(value, seen)
     elif isinstance(value, msgspec.inspect.Field):

@@ -41,7 +41,7 @@ events of no run touch nothing), or everything (`one`)."""
 _OF_AGENTS = frozenset({"agent", "inbox", "background", "memory"})
 
 
-def _by_agent(recorded: RecordedEvent[Any]) -> str | None:
+def _by_agent(recorded: RecordedEvent[object]) -> str | None:
     stream_id = recorded.stream_id
     return name_of(stream_id) if category_of(stream_id) in _OF_AGENTS else None
 
@@ -54,7 +54,7 @@ def _run_key(run_id: str) -> str:
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
-_KEY_OF: dict[str, Callable[[RecordedEvent[Any]], str | None]] = {
+_KEY_OF: dict[str, Callable[[RecordedEvent[object]], str | None]] = {
     "stream": lambda recorded: recorded.stream_id,
     "agent": _by_agent,
     "category": lambda recorded: category_of(recorded.stream_id),
@@ -83,7 +83,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         name: str = "",
         version: int = 1,
         by: KeyedBy | None = None,
-        view_type: Any = None,
+        view_type: object = None,
         **choice: Unpack[EventChoice],
     ) -> None:
         super().__init_subclass__(name=name, version=version, **choice)
@@ -113,7 +113,7 @@ class KeyedProjection(Declared, ABC, Generic[V]):
         """A part after one event. Never changes `view` in place."""
 
 
-def _type_of_part(cls: type[Any]) -> Any:
+def _type_of_part(cls: type[Any]) -> object:
     for base in getattr(cls, "__orig_bases__", ()):
         origin = get_origin(base)
         if isinstance(origin, type) and issubclass(origin, KeyedProjection):

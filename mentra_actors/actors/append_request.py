@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from mentra_actors.decider import Decider, Delivery, Settlement, Unchanged
+from mentra_actors.decider import AnyDecider, Delivery, Settlement, Unchanged
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
@@ -18,7 +17,7 @@ class Draft:
     """An append as its actor sees it: own events first, then those for other streams."""
 
     request: AppendRequest
-    events_by_stream: tuple[tuple[StreamId, tuple[Any, ...]], ...]
+    events_by_stream: tuple[tuple[StreamId, tuple[object, ...]], ...]
 
     @property
     def other_streams(self) -> tuple[StreamId, ...]:
@@ -43,11 +42,11 @@ class Stamp:
 
 
 def draft_append(
-    decider: Decider[Any, Any, Any, Any],
+    decider: AnyDecider,
     journal: Journal,
     stream_id: StreamId,
     *,
-    events: Sequence[Any],
+    events: Sequence[object],
     expected_version: int,
     stamp: Stamp,
 ) -> Draft:
@@ -98,11 +97,11 @@ def _stream_append(journal: Journal, delivery: Delivery) -> StreamAppend:
     return journal.stream_append(delivery.stream_id, delivery.events, expected)
 
 
-def recorded_events(draft: Draft, appended: Appended) -> list[RecordedEvent[Any]]:
+def recorded_events(draft: Draft, appended: Appended) -> list[RecordedEvent[object]]:
     """The events of a durable append with their places, in the order of the log."""
     request = draft.request
     position = appended.first_position
-    recorded: list[RecordedEvent[Any]] = []
+    recorded: list[RecordedEvent[object]] = []
     for (stream_id, events), last, written in zip(
         draft.events_by_stream, appended.versions, request.streams, strict=True
     ):

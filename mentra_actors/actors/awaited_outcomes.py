@@ -6,7 +6,6 @@ that a dead process had begun, settle them as such, and ignore the outcome that 
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from mentra_actors.domain.supervision.events import (
     LetterDiscarded,
@@ -40,7 +39,7 @@ class AwaitedOutcomes:
                 self._await(letter.letter_id)
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """See `Effects.ensure_started`."""
         if effect_id not in self._awaited_of(stream_id):
@@ -54,7 +53,7 @@ class AwaitedOutcomes:
         """See `Effects.in_flight`."""
         return self._effects.in_flight(stream_id) | self._awaited_of(stream_id)
 
-    def follow(self, recorded: Sequence[RecordedEvent[Any]]) -> list[StreamId]:
+    def follow(self, recorded: Sequence[RecordedEvent[object]]) -> list[StreamId]:
         """Note what the log says of letters; streams for which an outcome will not come.
 
         On the writer thread, before anybody is woken for it.
@@ -63,7 +62,7 @@ class AwaitedOutcomes:
             found = [self._after(one.event) for one in recorded]
         return [stream_id for stream_id in found if stream_id]
 
-    def _after(self, event: Any) -> StreamId | None:
+    def _after(self, event: object) -> StreamId | None:
         """Under the lock."""
         match event:
             case LetterKept():

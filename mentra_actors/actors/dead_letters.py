@@ -20,7 +20,7 @@ from mentra_actors.domain.supervision.decide import SUPERVISION_STREAM
 from mentra_actors.errors import ActorQuarantined, Fenced, StoreError
 from mentra_actors.ids import CommandId, StreamId
 
-__all__ = ["UNRECORDED", "DeadLetters", "Death", "words_of"]
+__all__ = ["UNRECORDED", "DeadLetters", "Death", "cause_of_death"]
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class DeadLetters:
             self._record(report)
 
 
-def words_of(error: BaseException) -> str:
+def cause_of_death(error: BaseException) -> str:
     """What an actor died of, in words that a log can keep."""
     try:
         said = repr(error)

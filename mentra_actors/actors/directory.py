@@ -18,7 +18,7 @@ import pykka
 
 from mentra_actors.actors.all_stopped import all_stopped
 from mentra_actors.actors.awaited_outcomes import AwaitedOutcomes
-from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, words_of
+from mentra_actors.actors.dead_letters import CallLater, DeadLetters, Death, cause_of_death
 from mentra_actors.actors.dispatcher import TurnGivers
 from mentra_actors.actors.messages import (
     Envelope,
@@ -31,7 +31,7 @@ from mentra_actors.actors.messages import (
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
 from mentra_actors.actors.store_retries import StoreRetries
 from mentra_actors.actors.stream_actor import StreamActor
-from mentra_actors.actors.stream_services import StreamKind, StreamServices
+from mentra_actors.actors.stream_services import AnyStreamKind, StreamServices
 from mentra_actors.actors.supervisor import Supervisor, Verdict
 from mentra_actors.domain.supervision.events import QuarantineLifted
 from mentra_actors.domain.supervision.state import SupervisionState
@@ -56,7 +56,7 @@ class Directory:
 
     def __init__(  # noqa: PLR0913 - what a process has to tell its directory
         self,
-        kinds: Mapping[str, StreamKind[Any, Any, Any, Any]],
+        kinds: Mapping[str, AnyStreamKind],
         dispatchers: TurnGivers,
         call_later: CallLater,
         *,
@@ -75,7 +75,7 @@ class Directory:
         self._services: StreamServices | None = None
         self._awaited: AwaitedOutcomes | None = None
         self._actors: dict[StreamId, pykka.ActorRef[Any]] = {}
-        self._kept: dict[StreamId, list[Any]] = {}
+        self._kept: dict[StreamId, list[object]] = {}
         """For actors that have ended and not reported it, or that wait for their restart."""
         self._retries = StoreRetries(call_later, lambda one: self._nudge(one, LookAtFollowed()))
         self._quarantined: dict[StreamId, str] = {}
@@ -99,7 +99,7 @@ class Directory:
 
     # --- sending --------------------------------------------------------------------------
 
-    def tell(self, stream_id: StreamId, message: Any) -> None:
+    def tell(self, stream_id: StreamId, message: object) -> None:
         """Hand a message to the owner of a stream, starting it if it sleeps.
 
         Raises:
@@ -115,7 +115,7 @@ class Directory:
         except MentraError as error:
             envelope.answer(Failed(error))
 
-    def _hand_over(self, stream_id: StreamId, message: Any) -> None:
+    def _hand_over(self, stream_id: StreamId, message: object) -> None:
         """Under the lock: to the actor, or to what is kept for its successor."""
         if self._is_closed:
             raise RuntimeClosed("the runtime is closed; nothing was recorded")
@@ -133,7 +133,7 @@ class Directory:
             self._kept[stream_id] = []
             self._keep(stream_id, message)
 
-    def _keep(self, stream_id: StreamId, message: Any) -> None:
+    def _keep(self, stream_id: StreamId, message: object) -> None:
         kept = self._kept[stream_id]
         bound = self._services.mailbox_bound if self._services else 0
         if isinstance(message, Envelope) and not message.is_outcome and bound:
@@ -150,10 +150,10 @@ class Directory:
         return StreamActor.start(stream_id, kind, self._services, dispatcher)
 
     def _handed_over(
-        self, stream_id: StreamId, messages: Sequence[Any]
-    ) -> list[tuple[Any, MentraError]]:
+        self, stream_id: StreamId, messages: Sequence[object]
+    ) -> list[tuple[object, MentraError]]:
         """Under the lock, so that nothing overtakes them: which were refused, and why."""
-        refused: list[tuple[Any, MentraError]] = []
+        refused: list[tuple[object, MentraError]] = []
         for message in messages:
             try:
                 self._hand_over(stream_id, message)
@@ -179,7 +179,7 @@ class Directory:
         elif has_work and self.has_owner(stream_id):
             self._nudge(stream_id, LookAtFollowed())
 
-    def actor_left(self, stream_id: StreamId, left: list[Any]) -> None:
+    def actor_left(self, stream_id: StreamId, left: list[object]) -> None:
         """A passivated actor is forgotten; what came too late for it wakes it again."""
         with self._lock:
             self._actors.pop(stream_id, None)
@@ -229,7 +229,7 @@ class Directory:
 
     def _consequence(self, stream_id: StreamId, verdict: Verdict, error: BaseException) -> Death:
         """Under the lock: what the verdict does to the stream and to those beside it."""
-        cause, lasts = words_of(error), not isinstance(error, StreamArchived)
+        cause, lasts = cause_of_death(error), not isinstance(error, StreamArchived)
         now = self._services.clock.now() if self._services else 0.0
         dead = [(stream_id, envelope) for envelope in verdict.dead]
         if verdict.delay_s is not None:
@@ -278,7 +278,7 @@ class Directory:
             refused = self._handed_over(stream_id, kept)
         _answer_refused(stream_id, refused)
 
-    def _nudge(self, stream_id: StreamId, message: Any) -> None:
+    def _nudge(self, stream_id: StreamId, message: object) -> None:
         try:
             self.tell(stream_id, message)
         except MentraError as error:
@@ -328,7 +328,7 @@ class Directory:
         with self._lock:
             return self._supervisor.deaths_since(time.monotonic() - within_s)
 
-    def follow(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def follow(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         """Do what the log says of letters and quarantines. On the writer thread, in its order."""
         awaited = self._awaited.follow(recorded) if self._awaited else []
         for stream_id in awaited:
@@ -389,7 +389,7 @@ class Directory:
         return all_stopped(refs, timeout_s)
 
 
-def _answer_refused(stream_id: StreamId, refused: Sequence[tuple[Any, MentraError]]) -> None:
+def _answer_refused(stream_id: StreamId, refused: Sequence[tuple[object, MentraError]]) -> None:
     for message, error in refused:
         if isinstance(message, Envelope):
             message.answer(Failed(error))

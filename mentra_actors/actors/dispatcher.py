@@ -17,7 +17,7 @@ import sys
 import threading
 import zlib
 from queue import SimpleQueue
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import pykka
 from pykka._envelope import Envelope as PykkaEnvelope
@@ -108,7 +108,7 @@ class DispatchedActor(pykka.Actor):
         """`mailbox_bound` is the most commands that may wait; 0 means any number."""
         super().__init__()
         self._dispatcher = dispatcher
-        self._failed_message: Any = None
+        self._failed_message: object = None
         self.actor_inbox.connect(lambda: dispatcher.schedule(self), bound=mailbox_bound)
 
     @staticmethod
@@ -116,7 +116,7 @@ class DispatchedActor(pykka.Actor):
         return Mailbox()
 
     @staticmethod
-    def _create_future() -> pykka.Future[Any]:
+    def _create_future() -> pykka.Future[object]:
         return pykka.ThreadingFuture()
 
     def _start_actor_loop(self) -> None:
@@ -137,7 +137,7 @@ class DispatchedActor(pykka.Actor):
             return False
         return not self.actor_inbox.rest()
 
-    def _handle(self, envelope: PykkaEnvelope[Any]) -> None:
+    def _handle(self, envelope: PykkaEnvelope[object]) -> None:
         if isinstance(envelope.message, _Begin):
             self.on_start()
             return
@@ -145,7 +145,7 @@ class DispatchedActor(pykka.Actor):
         if envelope.reply_to is not None:
             envelope.reply_to.set(answer)
 
-    def _end_in_failure(self, error: BaseException, envelope: PykkaEnvelope[Any]) -> None:
+    def _end_in_failure(self, error: BaseException, envelope: PykkaEnvelope[object]) -> None:
         _log.error("%s died of %r", self, error, exc_info=error)
         if envelope.reply_to is not None:
             envelope.reply_to.set_exception(sys.exc_info())
@@ -173,7 +173,7 @@ class DispatchedActor(pykka.Actor):
         except BaseException:  # noqa: BLE001 - a hook must not take the dispatcher down
             _log.exception("on_messages_left of %s raised", self)
 
-    def on_messages_left(self, messages: list[Any]) -> None:
+    def on_messages_left(self, messages: list[object]) -> None:
         """Take care of what was told and not handled; on the dispatcher, after the end."""
 
 

@@ -36,7 +36,7 @@ class InlineView(Generic[V]):
         self._version = 0
         self._is_live = False
 
-    def for_effect(self, effect: Any, durable_version: int) -> V | None:
+    def for_effect(self, effect: object, durable_version: int) -> V | None:
         """The view as of a version, or None if the effect does not need it."""
         if not self._fold.is_needed_by(effect):
             return None
@@ -45,7 +45,7 @@ class InlineView(Generic[V]):
         self._is_live = True
         return self._view
 
-    def extend(self, recorded: list[RecordedEvent[Any]]) -> None:
+    def extend(self, recorded: list[RecordedEvent[object]]) -> None:
         """Fold what has just become durable, if the view is in use."""
         if self._is_live:
             self._apply(recorded)
@@ -57,11 +57,11 @@ class InlineView(Generic[V]):
                 self._see(event)
             self._version = last
 
-    def _see(self, event: Any) -> None:
+    def _see(self, event: object) -> None:
         if not isinstance(event, SkippedEvent):
             self._view = self._fold.apply(self._view, event)
 
-    def _apply(self, recorded: list[RecordedEvent[Any]]) -> None:
+    def _apply(self, recorded: list[RecordedEvent[object]]) -> None:
         """Fold what is new and joins on; the parts of a split event come together."""
         folded = self._version
         for one in recorded:

@@ -9,7 +9,6 @@ when it turns from empty to not empty.
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import pykka
 from pykka._envelope import Envelope as PykkaEnvelope
@@ -26,7 +25,7 @@ class Mailbox:
     __slots__ = ("_bound", "_closed", "_commands", "_lock", "_messages", "_notify", "_scheduled")
 
     def __init__(self) -> None:
-        self._messages: deque[PykkaEnvelope[Any]] = deque()
+        self._messages: deque[PykkaEnvelope[object]] = deque()
         self._commands = 0
         self._bound = 0
         self._closed = False
@@ -39,7 +38,7 @@ class Mailbox:
         self._notify = notify
         self._bound = bound
 
-    def put(self, envelope: PykkaEnvelope[Any]) -> None:
+    def put(self, envelope: PykkaEnvelope[object]) -> None:
         """Add a message.
 
         Raises:
@@ -73,7 +72,7 @@ class Mailbox:
             )
         return None
 
-    def get(self) -> PykkaEnvelope[Any]:
+    def get(self) -> PykkaEnvelope[object]:
         """The oldest message.
 
         Raises:
@@ -95,7 +94,7 @@ class Mailbox:
             self._scheduled = bool(self._messages)
             return not self._scheduled
 
-    def close(self) -> list[PykkaEnvelope[Any]]:
+    def close(self) -> list[PykkaEnvelope[object]]:
         """Take nothing any more; returns what was waiting."""
         with self._lock:
             self._closed = True

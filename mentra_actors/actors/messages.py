@@ -34,7 +34,7 @@ class Accepted:
 
     stream_version: int
     state: Any
-    events: Sequence[Any] = ()
+    events: Sequence[object] = ()
 
     @property
     def has_recorded(self) -> bool:
@@ -115,7 +115,7 @@ class AppendDone:
 
     append: Any
     result: Appended | StoreError
-    recorded: tuple[RecordedEvent[Any], ...] = ()
+    recorded: tuple[RecordedEvent[object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

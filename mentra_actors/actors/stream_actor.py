@@ -96,7 +96,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         self._deciding: Envelope | None = None
         self._recovery: Envelope | None = None
         self._failure: BaseException | None = None
-        self._left: list[Any] | None = None
+        self._left: list[object] | None = None
         self._end_lock = threading.Lock()
         self._last_used = time.monotonic()
         self._view = InlineView(kind.inline, services.journal, stream_id) if kind.inline else None
@@ -139,11 +139,11 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
             self._recovery = OwnCommand(command, causation="recovery")
             self._perform(self._recovery)
 
-    def on_failure(self, _type: Any, value: BaseException | None, _traceback: Any) -> None:
+    def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
         """Remember of what it died. On the dispatcher."""
         self._failure = value
 
-    def on_messages_left(self, messages: list[Any]) -> None:
+    def on_messages_left(self, messages: list[object]) -> None:
         """Hand over what was not handled. On the dispatcher, after the end."""
         waiting = [self._failed_message, *self._stash, *messages]
         if self._deciding is not None and self._deciding is not self._failed_message:
@@ -157,7 +157,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if is_last:
             self._report_the_end(waiting)
 
-    def _report_the_end(self, unhandled: Sequence[Any]) -> None:
+    def _report_the_end(self, unhandled: Sequence[object]) -> None:
         neighbours = self._services.neighbours
         waiting = [*self._refused, *unhandled]
         if self._failure is None:
@@ -170,7 +170,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     # --- messages -------------------------------------------------------------------------
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: object) -> None:
         """One message: a command, a notice of the store, or a nudge. On the dispatcher."""
         match message:
             case Envelope():
@@ -250,7 +250,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
 
     def _on_appended(self, append: _InDoubt[S], result: Appended | StoreError) -> None:
         """On the writer thread, in the order of the log: so the feed has that order too."""
-        recorded: tuple[RecordedEvent[Any], ...] = ()
+        recorded: tuple[RecordedEvent[object], ...] = ()
         if isinstance(result, Appended):
             recorded = tuple(recorded_events(append.draft, result))
             self._services.feed.publish(recorded)
@@ -302,7 +302,7 @@ class StreamActor(DispatchedActor, Generic[C, E, S, F]):
         if self._must_reload and not self._in_doubt:
             self._reload()
 
-    def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def _release(self, done: _InDoubt[S], recorded: Sequence[RecordedEvent[object]]) -> None:
         if any(envelope is self._recovery for envelope, _ in done.waiting):
             self._services.recovered.add(self._stream_id)
         before = self._pending.of(self._durable.state)

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.messages import Envelope
 from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.decider import Decider
-from mentra_actors.effects.ports import Clock, Effects, Feed
+from mentra_actors.effects.ports import Clock, Effects, RecordedFeed
 from mentra_actors.errors import Fenced
 from mentra_actors.ids import EffectId, StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import EventStore, Fence
 
-__all__ = ["Neighbours", "StreamKind", "StreamServices"]
+__all__ = ["AnyStreamKind", "Neighbours", "StreamKind", "StreamServices"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -69,6 +69,10 @@ class StreamKind(Generic[C, E, S, F]):
     inline: InlineFold[Any] | None = None
 
 
+AnyStreamKind: TypeAlias = StreamKind[Any, Any, Any, Any]
+"""That of any category, as among several."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamServices:
     """The parts of the system that every stream actor uses."""
@@ -76,11 +80,13 @@ class StreamServices:
     store: EventStore
     journal: Journal
     effects: Effects
-    feed: Feed
+    feed: RecordedFeed
     clock: Clock
     neighbours: Neighbours
     fence: Callable[[], Fence | None] = field(default=lambda: None)
-    partials: Callable[[StreamId], Mapping[EffectId, Any]] = field(default=lambda _stream_id: {})
+    partials: Callable[[StreamId], Mapping[EffectId, object]] = field(
+        default=lambda _stream_id: {}
+    )
     """What earlier processes have left of effects of a stream that they were performing."""
     mailbox_bound: int = 10_000
     recovered: set[StreamId] = field(default_factory=set)

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mentra_actors.adapters.held_store import HeldStore
 from mentra_actors.envelope import RecordedEvent
@@ -26,7 +26,7 @@ _LEAST_NEW = 256
 class StreamView(Protocol):
     """A view of one stream. It is changed in place, by whoever holds its lock."""
 
-    def apply(self, recorded: RecordedEvent[Any]) -> None:
+    def apply(self, recorded: RecordedEvent[object]) -> None:
         """Take an event in; one that is not known is left alone."""
         ...
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 __all__ = ["settled"]
 
 T = TypeVar("T")
 
 
-async def settled(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+async def settled(call: Callable[..., T], *arguments: object, **named: object) -> T:
     """What `call` gives on another thread.
 
     A caller who is cancelled meanwhile learns of it when the call has ended: what it records is

@@ -66,7 +66,7 @@ def with_key_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_options(
-        *args: Any, key_file: Path | None, keys: Path | None, branch: str | None, **kwargs: Any
+        *args: object, key_file: Path | None, keys: Path | None, branch: str | None, **kwargs: Any
     ) -> None:
         if branch:
             kwargs["store"] = branch_path(kwargs["store"], branch)

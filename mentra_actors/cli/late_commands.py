@@ -44,7 +44,7 @@ class LateCommands(TyperGroup):
         for name, listed in COMMANDS.items():
             self.add_command(TyperCommand(name, help=listed.summary))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - see the base
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ARG002 - see the base
         """Each command with the whole of its summary, under what people want to do."""
         width = max(map(len, COMMANDS))
         for title, group in COMMAND_GROUPS.items():
@@ -61,7 +61,7 @@ class LateCommands(TyperGroup):
         return name, named if named is None else _imported(named.name or ""), rest
 
 
-def _imported(name: str) -> Any:
+def _imported(name: str) -> object:
     listed = COMMANDS[name]
     return typer.main.get_command(_app_of(name, listed))
 

@@ -28,7 +28,7 @@ def misuse(error: Exception) -> Failure:
     message = (str(getattr(error, "message", "")) or str(error)).removeprefix(_FROM_PYDANTIC)
     for pattern, words in _PLAIN:
         message = pattern.sub(words, message)
-    parameter: Any = getattr(error, "param", None)
+    parameter: object = getattr(error, "param", None)
     if parameter is not None:
         name = _name(parameter)
         if type(error).__name__ == "MissingParameter":

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mentra_actors.errors import CommandRejected
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.declared import missing_members
 from projections.views.built_in import BUILT_IN
 
 __all__ = ["first_sentence", "projection_named"]
 
 
-def projection_named(name: str) -> Projection[Any]:
+def projection_named(name: str) -> AnyProjection:
     """The built-in projection of this name, or the one at `module:name` of an importable module.
 
     Modules are looked for in the working directory too.
@@ -23,7 +23,7 @@ def projection_named(name: str) -> Projection[Any]:
     Raises:
         CommandRejected: there is none.
     """
-    built_in: Mapping[str, Projection[Any]] = {one.name: one for one in BUILT_IN}
+    built_in: Mapping[str, AnyProjection] = {one.name: one for one in BUILT_IN}
     if name in built_in:
         return built_in[name]
     module_name, colon, attribute = name.partition(":")
@@ -37,11 +37,11 @@ def projection_named(name: str) -> Projection[Any]:
         found = _made(found, name)
     if missing := missing_members(found):
         raise CommandRejected(f"{name} is no projection: it has no {', '.join(missing)}")
-    projection: Projection[Any] = found
+    projection: AnyProjection = found
     return projection
 
 
-def first_sentence(projection: Projection[Any]) -> str:
+def first_sentence(projection: AnyProjection) -> str:
     """What a projection says of itself, in one line."""
     step = getattr(projection, "step", None)
     text = (getattr(step, "__doc__", None) or type(projection).__doc__ or "").strip()
@@ -62,7 +62,7 @@ def _module(name: str) -> Any:
         ) from error
 
 
-def _made(kind: type[Any], name: str) -> Any:
+def _made(kind: type[object], name: str) -> Any:
     try:
         return kind()
     except (Exception, SystemExit) as error:

@@ -15,7 +15,7 @@ from mentra_actors.cli.render.render_transcript import item_document
 from mentra_actors.cli.render.render_usage import usage_document
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, TeamId, board_stream
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.views.built_in import BUILT_IN
 from projections.views.roster import ROSTER, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
@@ -31,7 +31,7 @@ _FORM = "a Python object is named like package.module:NAME"
 class NamedView(NamedTuple):
     """A view to look at: of which projection, which part (None: all), and what is shown of it."""
 
-    projection: Projection[Any]
+    projection: AnyProjection
     key: str | None
     document: Callable[[Any], Any]
 
@@ -87,11 +87,11 @@ def loaded(name: str) -> Any:
         raise CommandRejected(f"{name} cannot be loaded: {error}") from error
 
 
-def _board(view: BoardView) -> Any:
+def _board(view: BoardView) -> object:
     return [task_document(task, view) for task in view.tasks]
 
 
-def _roster(parts: Mapping[str, Any], team: TeamId) -> Any:
+def _roster(parts: Mapping[str, Any], team: TeamId) -> object:
     return [agent_document(member) for member in team_roster(parts.get, team)]
 
 
@@ -100,9 +100,9 @@ def _transcript(parts: Mapping[str, Any], prefix: str) -> Any:
     return [item_document(item) for item in items_of_pages(pages)]
 
 
-def _usage(part: Any) -> Any:
+def _usage(part: object) -> object:
     return usage_document(part.total if isinstance(part, AgentUsage) else AgentUsage().total)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return msgspec.to_builtins(value, str_keys=True)

@@ -63,11 +63,11 @@ class Output:
         """True when a person looks at standard output."""
         return self.console.is_terminal and not self.as_json
 
-    def document(self, value: Any) -> None:
+    def document(self, value: object) -> None:
         """One JSON document on standard output."""
         self.json_line(value, indent=2)
 
-    def json_line(self, value: Any, *, indent: int | None = None) -> None:
+    def json_line(self, value: object, *, indent: int | None = None) -> None:
         """A value as JSON on standard output, flushed."""
         plain = msgspec.to_builtins(value, str_keys=True)
         print_text(_json_text(plain, indent) + "\n")
@@ -230,7 +230,7 @@ def _are_figures(rows: Sequence[Sequence[Text]], place: int) -> bool:
     return bool(rows) and all(row[place].justify == "right" for row in rows)
 
 
-def _json_text(plain: Any, indent: int | None) -> str:
+def _json_text(plain: object, indent: int | None) -> str:
     """JSON in the letters it is about, where they can be written; else escaped."""
     text = json.dumps(plain, indent=indent, ensure_ascii=False).translate(_JSON_ESCAPES)
     try:

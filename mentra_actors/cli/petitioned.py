@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
@@ -47,7 +46,7 @@ def have_recorded(
     by: str,
     wait_s: float,
     words: str,
-    document: Mapping[str, Any],
+    document: Mapping[str, object],
 ) -> None:
     """Have a wish recorded, and tell what became of it; see `wished`.
 

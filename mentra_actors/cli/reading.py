@@ -27,7 +27,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import Projection, fold_view
+from projections.contract import AnyProjection, Projection, fold_view
 from projections.views.background_jobs import JobView, stored_jobs
 from projections.views.roster import ROSTER, MemberView, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
@@ -98,7 +98,7 @@ class OpenStore(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.kept(projection)[0]
 
-    def kept(self, *projections: Projection[Any]) -> list[Mapping[str, Any]]:
+    def kept(self, *projections: AnyProjection) -> list[Mapping[str, Any]]:
         """The same of some, folded together."""
         if self.reader.last_position() >= LONG_LOG and not is_sql_url(self.path):
             try:

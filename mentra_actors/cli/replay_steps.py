@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -142,7 +141,7 @@ def _pending(step: Step) -> list[str]:
     ]
 
 
-def _document(step: Step) -> dict[str, Any]:
+def _document(step: Step) -> dict[str, object]:
     return {
         "position": step.position,
         "stream": step.stream_id,

@@ -5,7 +5,7 @@ fits is shown, and not delivered again.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -21,7 +21,7 @@ from mentra_actors.domain.team import TeamCommand
 
 __all__ = ["COMMAND_TYPES", "decode_command", "encode_command", "fault_of", "shown_command"]
 
-_COMMANDS: tuple[type[Any], ...] = (
+_COMMANDS: tuple[type[object], ...] = (
     *get_args(AgentCommand),
     *get_args(BackgroundCommand),
     *get_args(board.BoardCommand),
@@ -32,21 +32,21 @@ _COMMANDS: tuple[type[Any], ...] = (
     *get_args(SupervisionCommand),
     *get_args(TeamCommand),
 )
-_OTHER_NAMES: Mapping[type[Any], str] = {board.CompensateRun: "CompensateRunOnBoard"}
+_OTHER_NAMES: Mapping[type[object], str] = {board.CompensateRun: "CompensateRunOnBoard"}
 """For classes that are called like one of another stream."""
 
 
-def _name_of(kind: type[Any]) -> str:
+def _name_of(kind: type[object]) -> str:
     return _OTHER_NAMES.get(kind, kind.__name__)
 
 
-COMMAND_TYPES: Mapping[str, type[Any]] = {_name_of(kind): kind for kind in _COMMANDS}
+COMMAND_TYPES: Mapping[str, type[object]] = {_name_of(kind): kind for kind in _COMMANDS}
 """The class of each command that a stream with an owner takes, by its name."""
 
 _SHOWN_CHARS = 4000
 
 
-def encode_command(command: Any) -> tuple[str, bytes]:
+def encode_command(command: object) -> tuple[str, bytes]:
     """Name and bytes of a command; no bytes if it holds what no log can keep."""
     name = _name_of(type(command))
     try:
@@ -55,7 +55,7 @@ def encode_command(command: Any) -> tuple[str, bytes]:
         return name, b""
 
 
-def decode_command(name: str, content: bytes) -> Any:
+def decode_command(name: str, content: bytes) -> object:
     """The command.
 
     Raises:

@@ -42,9 +42,9 @@ class EventCodec:
     """Knows the given event classes. Immutable, safe from any thread."""
 
     def __init__(
-        self, event_types: Iterable[type[Any]], upcasters: Mapping[str, Upcaster] | None = None
+        self, event_types: Iterable[type[object]], upcasters: Mapping[str, Upcaster] | None = None
     ) -> None:
-        self._types: dict[str, type[Any]] = {}
+        self._types: dict[str, type[object]] = {}
         for event_type in event_types:
             tag = tag_of(event_type)
             if tag in self._types:
@@ -60,7 +60,7 @@ class EventCodec:
         }
 
     @property
-    def event_types(self) -> Mapping[str, type[Any]]:
+    def event_types(self) -> Mapping[str, type[object]]:
         """Known event classes by tag."""
         return dict(self._types)
 
@@ -69,7 +69,7 @@ class EventCodec:
         """Tags of earlier releases that have an upcaster."""
         return frozenset(self._upcasters)
 
-    def encode(self, event: Any) -> tuple[str, bytes]:
+    def encode(self, event: object) -> tuple[str, bytes]:
         """Tag and bytes of an event.
 
         Raises:
@@ -88,7 +88,7 @@ class EventCodec:
             raise TypeError(f"{tag} cannot be stored: {error}") from error
         return tag, payload
 
-    def decode(self, event_type: str, payload: bytes) -> tuple[Any, ...]:
+    def decode(self, event_type: str, payload: bytes) -> tuple[object, ...]:
         """What a stored event says today: one event, or the several that it was split into.
 
         Never none: an event that cannot be read is an `UnknownEvent` that says why, and one of
@@ -108,7 +108,7 @@ class EventCodec:
             return (UnknownEvent(event_type=event_type, payload=payload, reason=reason),)
         return (UnknownEvent(event_type=event_type, payload=payload),)
 
-    def decode_all_current(self, stored: Iterable[tuple[str, bytes]]) -> list[Any] | None:
+    def decode_all_current(self, stored: Iterable[tuple[str, bytes]]) -> list[object] | None:
         """The events of many tags and payloads; None if `decode` must say more of one of them.
 
         Nearly every page is of known classes and sound, and this saves two calls an event.
@@ -119,7 +119,7 @@ class EventCodec:
         except Exception:  # noqa: BLE001 - `decode` will meet it again, and say it
             return None
 
-    def decode_current(self, event_type: str, payload: bytes) -> Any | None:
+    def decode_current(self, event_type: str, payload: bytes) -> object | None:
         """The event, if it is of a known class and sound; None where `decode` must say more.
 
         Nearly every event is, and this saves a tuple for each of them: a tenth of reading a log.
@@ -132,10 +132,10 @@ class EventCodec:
         except Exception:  # noqa: BLE001 - `decode` will meet it again, and say it
             return None
 
-    def _upcast(self, event_type: str, payload: bytes) -> tuple[Any, ...]:
+    def _upcast(self, event_type: str, payload: bytes) -> tuple[object, ...]:
         """The events that an older one was replaced by; all of them are sound, or it raises."""
         waiting = [(event_type, msgspec.msgpack.decode(payload, type=dict[str, Any]))]
-        events: list[Any] = []
+        events: list[object] = []
         for _ in range(_MOST_UPCASTS):
             if not waiting:
                 return tuple(events)

@@ -4,8 +4,6 @@ A type that is not here cannot be written. A tag is for ever: a change that old 
 misunderstand gets a new tag, and an upcaster in `mentra_actors.codec.upcasters` for the old one.
 """
 
-from typing import Any
-
 from mentra_actors.domain import (
     budget,
     inbox,
@@ -22,7 +20,7 @@ from mentra_actors.domain.supervision import events as supervision
 
 __all__ = ["EVENT_TYPES"]
 
-EVENT_TYPES: tuple[type[Any], ...] = (
+EVENT_TYPES: tuple[type[object], ...] = (
     agent.AgentSpawned,
     agent.AgentReconfigured,
     agent.PromptAccepted,

@@ -1,12 +1,10 @@
 """Stored event types of other frameworks' sessions; no decider decides or evolves them."""
 
-from typing import Any
-
 from mentra_actors.domain.frameworks import google_adk, langgraph, naming, openai_agents
 
 __all__ = ["FRAMEWORK_EVENT_TYPES"]
 
-FRAMEWORK_EVENT_TYPES: tuple[type[Any], ...] = (
+FRAMEWORK_EVENT_TYPES: tuple[type[object], ...] = (
     naming.StreamNamed,
     langgraph.CheckpointSaved,
     langgraph.WritesSaved,

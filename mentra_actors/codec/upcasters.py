@@ -14,7 +14,7 @@ __all__ = ["UPCASTERS", "Upcaster"]
 Upcaster: TypeAlias = Callable[[dict[str, Any]], Sequence[tuple[str, dict[str, Any]]]]
 
 
-def _run_finished_v1(fields: dict[str, Any]) -> Sequence[tuple[str, dict[str, Any]]]:
+def _run_finished_v1(fields: dict[str, object]) -> Sequence[tuple[str, dict[str, object]]]:
     """The answer stood in the end of the run as well as in the reply of the model."""
     return [("agent.run_finished.v2", fields)]
 

@@ -5,7 +5,7 @@ same plan.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from mentra_actors.domain.content import (
 from mentra_actors.domain.conversation_tree import NO_RESULT
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.domain.transcript import unknown_outcome_text
+from mentra_actors.json_types import Json, JsonObject
 
 __all__ = ["BoardTask", "Conversation", "Identity", "Letter", "Step", "read_conversation"]
 
@@ -35,7 +36,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int
     tool: str
-    arguments: Mapping[str, Any]
+    arguments: Json
     content: str
     is_error: bool
 
@@ -101,7 +102,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last_input_at: int
     prompt: str = ""
 
-    def of(self, tool: str, *, after: int = -1, **arguments: Any) -> Sequence[Step]:
+    def of(self, tool: str, *, after: int = -1, **arguments: object) -> Sequence[Step]:
         """Steps with this tool and at least these arguments, past a place, oldest first."""
         return [
             step
@@ -184,21 +185,21 @@ def _steps(
     ]
 
 
-def _arguments(call: ToolCallBlock | None) -> Mapping[str, Any]:
-    decoded = _decoded(call.arguments if call else "", dict[str, Any])
+def _arguments(call: ToolCallBlock | None) -> Json:
+    decoded = _decoded(call.arguments if call else "", JsonObject)
     return decoded if isinstance(decoded, dict) else {}
 
 
 def _letter(at: int, text: str) -> Sequence[Letter]:
     found = _LETTER.match(text)
-    decoded = _decoded(found[1], dict[str, Any]) if found else None
+    decoded = _decoded(found[1], JsonObject) if found else None
     if not isinstance(decoded, dict):
         return []
     sender, body = str(decoded.get("from", "")), str(decoded.get("content", ""))
     return [Letter(at=at, sender=sender, body=body)]
 
 
-def _decoded(text: str, kind: Any) -> Any:
+def _decoded(text: str, kind: object) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError):

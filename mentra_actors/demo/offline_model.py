@@ -6,7 +6,6 @@ the request, remembers nothing, and so gives the same answer when it is asked ag
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from mentra_actors.demo.conversation import Conversation, read_conversation
 from mentra_actors.demo.lead_rules import lead_turn
@@ -25,7 +24,7 @@ OFFLINE_MODELS = ("survey",)
 _DELTA_CHARS = 32
 _LEAD_TOOLS = frozenset({"count_files", "post_notice", "task_create", "team_spawn", "write"})
 _MATE_TOOLS = frozenset({"count_files", "task_claim", "task_update", "team_send"})
-_LISTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+_LISTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "files": {"operations": [{"op": "list", "path": ".", "limit": 1000}]},
         "ls": {"path": ".", "limit": 1000},

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,7 @@ from mentra_actors.demo.report import REPORT_FILE
 from mentra_actors.demo.survey_plan import LEAD
 from mentra_actors.demo.survey_tools import NOTICES_FILE
 from mentra_actors.demo.team import DemoOutcome
-from mentra_actors.demo.watch import OpenEffect, TeamWatch
+from mentra_actors.demo.watch import DemoWatch, StartedEffect
 from mentra_actors.demo.worker import WorkerFailure
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 Phase: TypeAlias = Literal["first life", "killed", "second life", "ended"]
-OnChange: TypeAlias = Callable[[Phase, TeamWatch], None]
+OnChange: TypeAlias = Callable[[Phase, DemoWatch], None]
 """Called on the thread of `play`, after every change of the log and a few times a second."""
 
 _LOOK_S = 0.1
@@ -78,7 +78,7 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     completed: int
     finished_calls: int
-    open_effects: tuple[OpenEffect, ...]
+    open_effects: tuple[StartedEffect, ...]
     last_lines: tuple[TimelineLine, ...]
     agent_versions: dict[str, int]
 
@@ -135,7 +135,7 @@ def new_place(out: Path) -> RunPlace:
 def play(settings: DemoSettings, place: RunPlace, on_change: OnChange) -> DemoResult:
     """Run the team in a worker process, with the kill in the middle if it is wished."""
     started = time.monotonic()
-    watch = TeamWatch()
+    watch = DemoWatch()
     kill: Kill | None = None
     recovery: Recovery | None = None
     ending: _Ending = None, ""
@@ -166,7 +166,7 @@ _Ending: TypeAlias = tuple[DemoOutcome | None, str]
 
 
 def _first_life(
-    settings: DemoSettings, place: RunPlace, watch: TeamWatch, on_change: OnChange
+    settings: DemoSettings, place: RunPlace, watch: DemoWatch, on_change: OnChange
 ) -> tuple[Kill | None, _Ending]:
     """The life that ends by a kill; or by itself, if the team was done (or failed) before."""
     on_change("first life", watch)
@@ -181,7 +181,7 @@ def _first_life(
 
 
 def _second_life(
-    settings: DemoSettings, place: RunPlace, watch: TeamWatch, on_change: OnChange
+    settings: DemoSettings, place: RunPlace, watch: DemoWatch, on_change: OnChange
 ) -> _Ending:
     on_change("second life", watch)
     with _worker(settings, place) as worker:
@@ -225,7 +225,7 @@ def _ending(place: RunPlace, worker: "subprocess.Popen[bytes]") -> tuple[DemoOut
         return None, words or f"the worker ended with exit code {worker.returncode}"
 
 
-def _is_in_the_middle(watch: TeamWatch) -> bool:
+def _is_in_the_middle(watch: DemoWatch) -> bool:
     """A task is done, others are not, and something is in flight: best, a call of a tool."""
     if not 0 < watch.completed < len(watch.board.tasks):
         return False
@@ -234,11 +234,11 @@ def _is_in_the_middle(watch: TeamWatch) -> bool:
     return has_open_call or (bool(opened) and watch.completed >= _CERTAIN_AFTER_TASKS)
 
 
-def _never(_watch: TeamWatch) -> bool:
+def _never(_watch: DemoWatch) -> bool:
     return False
 
 
-def _kill(place: RunPlace, worker: "subprocess.Popen[bytes]", watch: TeamWatch) -> Kill:
+def _kill(place: RunPlace, worker: "subprocess.Popen[bytes]", watch: DemoWatch) -> Kill:
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     watch.take(_events(place, after=watch.position))
@@ -259,8 +259,8 @@ def _kill(place: RunPlace, worker: "subprocess.Popen[bytes]", watch: TeamWatch) 
 def _follow(
     place: RunPlace,
     worker: "subprocess.Popen[bytes]",
-    watch: TeamWatch,
-    is_enough: Callable[[TeamWatch], bool],
+    watch: DemoWatch,
+    is_enough: Callable[[DemoWatch], bool],
     on_change: Callable[[], None],
 ) -> bool:
     """Read along until it is enough (True) or the worker has ended (False)."""
@@ -295,7 +295,7 @@ def _reader(place: RunPlace, worker: "subprocess.Popen[bytes]") -> LmdbJournalRe
             time.sleep(_STORE_APPEARS_S)
 
 
-def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[Any]]:
+def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[object]]:
     reader = LmdbJournalReader.open(place.store)
     try:
         return [one for one in Journal(reader).through() if one.global_position > after]
@@ -303,7 +303,7 @@ def _events(place: RunPlace, *, after: int = 0) -> Sequence[RecordedEvent[Any]]:
         reader.close()
 
 
-def _recovery(recorded: Sequence[RecordedEvent[Any]], restarted_at: float) -> Recovery:
+def _recovery(recorded: Sequence[RecordedEvent[object]], restarted_at: float) -> Recovery:
     recovered: dict[str, tuple[EffectId, ...]] = {}
     restarted: dict[str, tuple[EffectId, ...]] = {}
     unknown: dict[str, tuple[EffectId, ...]] = {}

@@ -20,6 +20,7 @@ from mentra_actors.demo.findings import (
 )
 from mentra_actors.demo.survey_plan import LINK_TEXTS, NOTE_TEXTS, readme_in
 from mentra_actors.demo.survey_tools import Count, FileCounts, MatchCounts
+from mentra_actors.json_types import Json
 
 __all__ = ["Need", "next_of_work"]
 
@@ -34,7 +35,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     """A call whose result the work waits for."""
 
     tool: str
-    arguments: Mapping[str, Any]
+    arguments: Json
 
 
 _Next: TypeAlias = Sequence[Need] | Finding
@@ -161,7 +162,7 @@ _COUNT = Need(tool="count_files", arguments={"path": ".", "per": "suffix"})
 _COUNT_PARTS = Need(tool="count_files", arguments={"path": ".", "per": "part"})
 
 
-def _files(operation: Mapping[str, Any]) -> Need:
+def _files(operation: Json) -> Need:
     return Need(tool="files", arguments={"operations": [operation]})
 
 
@@ -176,7 +177,7 @@ _WAYS: Mapping[str, _Way] = {
 }
 
 
-def _read(step: Step | None, kind: type[Any]) -> Any:
+def _read(step: Step | None, kind: type[object]) -> Any:
     if step is None or step.is_error:
         return None
     try:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -18,12 +18,12 @@ from projections.views.roster import ROSTER, MemberView, RosterPart, team_roster
 from projections.views.task_board import TASK_BOARD, BoardView
 from projections.views.timeline import TimelineLine, line_of
 
-__all__ = ["OpenEffect", "TeamWatch"]
+__all__ = ["DemoWatch", "StartedEffect"]
 
 _RECENT_LINES = 8
 
 
-class OpenEffect(msgspec.Struct, frozen=True, kw_only=True):
+class StartedEffect(msgspec.Struct, frozen=True, kw_only=True):
     """Something that has been started and has no outcome on the log."""
 
     agent: str
@@ -33,7 +33,7 @@ class OpenEffect(msgspec.Struct, frozen=True, kw_only=True):
     """Empty for a model call."""
 
 
-class TeamWatch:
+class DemoWatch:
     """The team as of a position of its log. Feed it the log in order, each event once."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class TeamWatch:
         self._states: dict[StreamId, AgentState] = {}
         self._versions: dict[StreamId, int] = {}
 
-    def take(self, recorded_events: Sequence[RecordedEvent[Any]]) -> None:
+    def take(self, recorded_events: Sequence[RecordedEvent[object]]) -> None:
         """The next events of the log."""
         self._roster |= fold_parts(ROSTER, recorded_events, self._roster.get)
         self._boards |= fold_parts(TASK_BOARD, recorded_events, self._boards.get)
@@ -80,9 +80,9 @@ class TeamWatch:
         found = ((name_of(s), v) for s, v in self._versions.items() if category_of(s) == "agent")
         return dict(sorted(found))
 
-    def open_effects(self) -> Sequence[OpenEffect]:
+    def open_effects(self) -> Sequence[StartedEffect]:
         """What the agents wait for, ordered by agent."""
-        opened: list[OpenEffect] = []
+        opened: list[StartedEffect] = []
         for stream_id, state in sorted(self._states.items()):
             agent = state.profile.name if state.profile else name_of(stream_id)
             for effect_id, effect in AGENT.pending(state).items():
@@ -90,13 +90,13 @@ class TeamWatch:
         return opened
 
 
-def _open_effect(agent: str, effect_id: EffectId, effect: Any) -> OpenEffect:
+def _open_effect(agent: str, effect_id: EffectId, effect: object) -> StartedEffect:
     match effect:
         case CallModel():
-            return OpenEffect(agent=agent, effect_id=effect_id, kind="model")
+            return StartedEffect(agent=agent, effect_id=effect_id, kind="model")
         case ProbeTool(tool=tool):
-            return OpenEffect(agent=agent, effect_id=effect_id, kind="probe", tool=tool)
+            return StartedEffect(agent=agent, effect_id=effect_id, kind="probe", tool=tool)
         case RunTool(tool=tool):
-            return OpenEffect(agent=agent, effect_id=effect_id, kind="tool", tool=tool)
+            return StartedEffect(agent=agent, effect_id=effect_id, kind="tool", tool=tool)
         case _:
-            return OpenEffect(agent=agent, effect_id=effect_id, kind="tool")
+            return StartedEffect(agent=agent, effect_id=effect_id, kind="tool")

@@ -6,7 +6,6 @@ were open when it was reached.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -32,7 +31,7 @@ def budget_stream(run_id: RunId) -> StreamId:
     return StreamId(f"budget-{run_id.replace('/', '.')}")
 
 
-def spent(events: Iterable[Any]) -> tuple[int, int]:
+def spent(events: Iterable[object]) -> tuple[int, int]:
     """Tokens and money so far; events of other kinds count nothing."""
     own = [event for event in events if isinstance(event, BudgetSpent)]
     return sum(one.tokens for one in own), sum(one.cost_usd_micros for one in own)

@@ -5,7 +5,6 @@ It helps whoever writes a summary, and what was read off calls is true in any ca
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
@@ -124,7 +123,7 @@ def _named_paths(block: ToolCallBlock) -> Iterator[str]:
         yield from _paths_in(fields, is_operation=fields is not arguments)
 
 
-def _paths_in(fields: Any, *, is_operation: bool) -> Iterator[str]:
+def _paths_in(fields: object, *, is_operation: bool) -> Iterator[str]:
     if not isinstance(fields, dict):
         return
     for key in _PATH_KEYS if is_operation else _PATH_KEYS[:2]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from mentra_actors.domain.content import AssistantBlock, Message, Provenance
+from mentra_actors.json_types import JsonObject
 
 __all__ = [
     "CacheOptions",
@@ -104,7 +105,7 @@ class HostedTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     kind: str
-    options: dict[str, Any] = {}
+    options: JsonObject = {}
 
 
 class NamedTool(msgspec.Struct, frozen=True, tag="tool"):
@@ -189,7 +190,7 @@ class ProviderOptions(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str = ""
     cache: CacheOptions = CacheOptions()
     hosted_tools: tuple[HostedTool, ...] = ()
-    extra_body: dict[str, Any] = {}
+    extra_body: JsonObject = {}
 
 
 class OutputSchema(msgspec.Struct, frozen=True, kw_only=True):

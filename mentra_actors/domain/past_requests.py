@@ -23,7 +23,7 @@ _INTERRUPTED = "interrupted"
 
 
 def seen_messages(
-    events: Sequence[Any], call: EffectId, has_facts: Callable[[AgentProfile], bool]
+    events: Sequence[object], call: EffectId, has_facts: Callable[[AgentProfile], bool]
 ) -> Sequence[Message]:
     """The messages of the request of a model call; the events are those of its agent.
 
@@ -47,7 +47,7 @@ def seen_messages(
 
 
 def _of_no_outcome(
-    events: Iterable[Any], call: EffectId, has_facts: Callable[[AgentProfile], bool]
+    events: Iterable[object], call: EffectId, has_facts: Callable[[AgentProfile], bool]
 ) -> Sequence[Message]:
     """What a call was sent that still goes on, or that was broken off with its process or run."""
     effect, transcript = _as_asked(events, call)
@@ -84,7 +84,7 @@ def _as_asked(events: Iterable[Any], call: EffectId) -> tuple[CallModel | None, 
     return asked
 
 
-def is_told(event: Any) -> TypeGuard[e.ModelReplied | e.ModelCallFailed]:
+def is_told(event: object) -> TypeGuard[e.ModelReplied | e.ModelCallFailed]:
     """Whether an event is an outcome of a call that says how its request was shown."""
     return isinstance(event, e.ModelReplied) or (
         isinstance(event, e.ModelCallFailed) and event.kind != _INTERRUPTED
@@ -102,7 +102,7 @@ def as_told(
     return as_compacted_by(transcript, view.compacted_by or newest)
 
 
-def call_of_round(events: Iterable[Any], number: int, run_id: RunId | None) -> EffectId:
+def call_of_round(events: Iterable[object], number: int, run_id: RunId | None) -> EffectId:
     """The last call of a round (from 1) of a run, the last run if none is named.
 
     Raises:

@@ -33,7 +33,7 @@ _FOUND_KINDS = {**_KINDS, "bool": "a flag", "None": "None", "null": "None", "obj
 _COLLECTIONS = ("ListType", "VarTupleType", "TupleType", "SetType", "FrozenSetType")
 
 
-def refusal(error: msgspec.ValidationError, kind: Any) -> str:
+def refusal(error: msgspec.ValidationError, kind: object) -> str:
     """Where a value does not fit into `kind`, what belongs there, and what stands there."""
     refused = _PLACE.fullmatch(str(error))
     if refused is None:
@@ -49,9 +49,9 @@ def refusal(error: msgspec.ValidationError, kind: Any) -> str:
     return f"{at} must be {wanted}, found {told}"
 
 
-def _type_at(kind: Any, path: str) -> Any:
+def _type_at(kind: object, path: str) -> object:
     """The type of what stands at a place, as msgspec sees it; None where nobody can tell."""
-    at: Any = inspect.type_info(kind)
+    at: object = inspect.type_info(kind)
     for step in _STEP.finditer(path):
         inner = (_inside(one, step["field"]) for one in _choices(at))
         at = next((one for one in inner if one is not None), None)
@@ -60,7 +60,7 @@ def _type_at(kind: Any, path: str) -> Any:
     return at
 
 
-def _inside(at: Any, field: str | None) -> Any:
+def _inside(at: object, field: str | None) -> object:
     if field is not None:
         fields = getattr(at, "fields", ())
         return next((one.type for one in fields if one.encode_name == field), None)
@@ -70,7 +70,7 @@ def _inside(at: Any, field: str | None) -> Any:
     return None
 
 
-def _choices(at: Any) -> Iterator[Any]:
+def _choices(at: object) -> Iterator[Any]:
     yield from getattr(at, "types", (at,))
 
 

@@ -10,9 +10,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
+
+from mentra_actors.json_types import Json, JsonObject
 
 __all__ = [
     "MAX_PATTERN_CHARS",
@@ -88,7 +90,7 @@ class ShownCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tool: str
-    structured: Mapping[str, Any] | None = None
+    structured: Json | None = None
     is_by_tool: bool = False
 
 
@@ -99,7 +101,7 @@ class RuleOffer(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
-def has_text(value: Any) -> bool:
+def has_text(value: object) -> bool:
     """True if JSON can say a value: it has no word for numbers that are too large."""
     if isinstance(value, Mapping):
         return all(has_text(one) for one in value.values())
@@ -110,13 +112,13 @@ def has_text(value: Any) -> bool:
 
 def shown_call(tool: str, preview: str, *, is_by_tool: bool) -> ShownCall:
     """A call from the JSON text of its preview; one that cannot be read has no preview."""
-    structured: dict[str, Any] | None = None
+    structured: dict[str, object] | None = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError):
-        structured = msgspec.json.decode(preview.strip() or "{}", type=dict[str, Any])
+        structured = msgspec.json.decode(preview.strip() or "{}", type=JsonObject)
     return ShownCall(tool=tool, structured=structured, is_by_tool=is_by_tool)
 
 
-def call_text(structured: Mapping[str, Any]) -> str:
+def call_text(structured: Mapping[str, object]) -> str:
     """The text that patterns are matched against: JSON without spaces, its keys in order."""
     return msgspec.json.encode(structured, order="deterministic").decode()
 
@@ -207,7 +209,7 @@ def _narrow_matches(call: ShownCall) -> Iterator[RuleMatch]:
         yield BelowFolder(folder)
 
 
-def _digest(structured: Mapping[str, Any]) -> str:
+def _digest(structured: Mapping[str, object]) -> str:
     return hashlib.sha256(call_text(structured).encode()).hexdigest()
 
 
@@ -251,17 +253,17 @@ def _literally(part: str) -> str:
 # --- commands ---------------------------------------------------------------------------------
 
 
-def _is_command(structured: Mapping[str, Any]) -> bool:
+def _is_command(structured: Mapping[str, object]) -> bool:
     kind = structured.get("kind")
     return "simple_words" in structured or (isinstance(kind, str) and kind in _COMMAND_KINDS)
 
 
-def _simple_words(structured: Mapping[str, Any]) -> tuple[str, ...]:
+def _simple_words(structured: Mapping[str, object]) -> tuple[str, ...]:
     """The words of the one simple command that a call is; empty if it is anything else."""
     return _words_in(structured, "simple_words")
 
 
-def _words_in(structured: Mapping[str, Any], field: str) -> tuple[str, ...]:
+def _words_in(structured: Mapping[str, object], field: str) -> tuple[str, ...]:
     words = structured.get(field)
     if not isinstance(words, list | tuple) or not all(isinstance(one, str) for one in words):
         return ()
@@ -271,7 +273,7 @@ def _words_in(structured: Mapping[str, Any], field: str) -> tuple[str, ...]:
 # --- paths ------------------------------------------------------------------------------------
 
 
-def _is_below(folder: str, structured: Mapping[str, Any], *, allow: bool) -> bool:
+def _is_below(folder: str, structured: Mapping[str, object], *, allow: bool) -> bool:
     touched, above = _touched(structured), _components(folder)
     hits = [_components(path)[: len(above)] == above for path in touched.paths]
     if not allow:
@@ -286,7 +288,7 @@ class _Touched(NamedTuple):
     is_whole: bool = True
 
 
-def _touched(structured: Mapping[str, Any]) -> _Touched:
+def _touched(structured: Mapping[str, object]) -> _Touched:
     """What the fields `resolved_…` of a call say, and those of each of its `operations`.
 
     Of a command these are the paths that its text names; it may touch any other one besides.
@@ -299,7 +301,7 @@ def _touched(structured: Mapping[str, Any]) -> _Touched:
     return _Touched(own.paths + tuple(path for one in each for path in one.paths), is_whole)
 
 
-def _touched_by(fields: Mapping[str, Any]) -> _Touched:
+def _touched_by(fields: Mapping[str, object]) -> _Touched:
     values = [v for name, v in fields.items() if name.startswith("resolved_") and v is not None]
     listed = [one for one in values if isinstance(one, list | tuple)]
     single = [one for one in values if not isinstance(one, list | tuple)]
@@ -308,7 +310,7 @@ def _touched_by(fields: Mapping[str, Any]) -> _Touched:
     return _Touched(paths, is_whole=len(paths) == len(each))
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
 

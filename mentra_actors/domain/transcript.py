@@ -10,11 +10,12 @@ that says so, and a path never ends between a call and its result. Ids of calls 
 No history can make a conversation that a provider would refuse.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.append_only import AppendOnlySet
@@ -52,7 +53,7 @@ LETTER = "<team-inbox>"
 _replace = msgspec.structs.replace
 
 
-def apply(transcript: Transcript, event: Any) -> Transcript:
+def apply(transcript: Transcript, event: object) -> Transcript:
     """Transcript after one event; events that do not speak change nothing."""
     step = _STEPS.get(type(event))
     return transcript if step is None else step(transcript, event)
@@ -315,7 +316,7 @@ def _labelled(transcript: Transcript, event: e.EntryLabelled) -> Transcript:
     return _replace(transcript, labels=labels)
 
 
-_STEPS: Mapping[type[Any], Callable[[Transcript, Any], Transcript]] = {
+_STEPS: Steps[Transcript] = {
     e.PromptAccepted: _prompt,
     e.MailTaken: _mail,
     e.MailHandedOver: _handed_over,

@@ -55,7 +55,7 @@ _log = logging.getLogger(__name__)
 def with_last_words(performer: Performer, clock: Clock) -> Performer:
     """`performer`, which raises nothing but a cancellation."""
 
-    async def perform(order: Order) -> Any:
+    async def perform(order: Order) -> object:
         try:
             return await performer(order)
         except BaseException as error:
@@ -88,7 +88,7 @@ def _unknown(effect: RunTool, said: str, now: float) -> RecordToolOutcome:
     )
 
 
-LAST_WORDS: Mapping[type[Any], Callable[[Any, str, float], Any]] = {
+LAST_WORDS: Mapping[type[object], Callable[[Any, str, float], object]] = {
     CallModel: _not_asked,
     RunTool: _unknown,
     ReviewCall: lambda effect, said, now: RecordCallReview(

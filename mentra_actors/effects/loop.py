@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -23,6 +23,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mentra_actors.errors import RuntimeClosed
 
 __all__ = ["EffectLoop", "is_cancellation"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class EffectLoop:
         self._posted: deque[Callable[[], None]] = deque()
         self._is_scheduled = False
         self._lock = threading.Lock()
-        self._wake: Callable[[Callable[[], None]], Any] = lambda _drain: None
+        self._wake: Callable[[Callable[[], None]], object] = lambda _drain: None
         self._thread_id = 0
         self._stop: anyio.Event | None = None
         self._finished: Any = None
@@ -91,7 +93,9 @@ class EffectLoop:
             except Exception:  # noqa: BLE001 - one bad call must not lose the others
                 _log.exception("a call posted to the effects loop raised")
 
-    def start_soon(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+    def start_soon(
+        self, work: Callable[..., Coroutine[Any, Any, object]], *arguments: object
+    ) -> None:
         """Start a task; on the loop only. Whatever it raises is logged and ends this task only."""
         if self._group is None:
             raise RuntimeError("the effects loop is not running")
@@ -108,10 +112,10 @@ class EffectLoop:
 
     def run(
         self,
-        work: Callable[..., Awaitable[Any]],
-        *arguments: Any,
+        work: Callable[..., Awaitable[T]],
+        *arguments: object,
         timeout_s: float | None = None,
-    ) -> Any:
+    ) -> T:
         """Run a coroutine function on the loop and wait for it; from other threads only.
 
         Raises:
@@ -123,12 +127,12 @@ class EffectLoop:
             raise RuntimeError("the effects loop is not running")
         return self.submit(work, *arguments).result(timeout_s)
 
-    def submit(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+    def submit(self, work: Callable[..., Awaitable[T]], *arguments: object) -> "Future[T]":
         """Run a coroutine function on the loop; from any thread, never blocks.
 
         The future fails with `RuntimeClosed` if the loop ends first.
         """
-        result: Future[Any] = Future()
+        result: Future[T] = Future()
         result.set_running_or_notify_cancel()
 
         async def told() -> None:
@@ -183,7 +187,7 @@ class EffectLoop:
         self._refuse_submitted()
         self._portal_manager.__exit__(None, None, None)
 
-    def _leave_later(self, _finished: Any) -> None:
+    def _leave_later(self, _finished: object) -> None:
         """End the thread when the loop that was left behind has ended; it cannot do so itself."""
         threading.Thread(target=self._leave, name="mentra-loop-end", daemon=True).start()
 
@@ -198,7 +202,7 @@ def is_cancellation(error: BaseException) -> bool:
     return is_cancelled and anyio.current_effective_deadline() == -math.inf
 
 
-async def _alone(work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+async def _alone(work: Callable[..., Coroutine[Any, Any, object]], *arguments: object) -> None:
     try:
         await work(*arguments)
     except BaseException as error:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import EffectId, StreamId
 
-__all__ = ["Clock", "Delivered", "Effects", "Feed", "Looks", "SendOutcome"]
+__all__ = ["Clock", "Delivered", "Effects", "Looks", "RecordedFeed", "SendOutcome"]
 
 
 class Clock(Protocol):
@@ -25,7 +25,7 @@ class Effects(Protocol):
     """Performs pending effects. Safe from any thread; never blocks."""
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """Perform an effect unless this process performs it already.
 
@@ -50,10 +50,10 @@ class Looks(Protocol):
         ...
 
 
-class Feed(Protocol):
+class RecordedFeed(Protocol):
     """Tells subscribers what has been recorded. Safe from any thread."""
 
-    def publish(self, recorded: tuple[RecordedEvent[Any], ...], /) -> None:
+    def publish(self, recorded: tuple[RecordedEvent[object], ...], /) -> None:
         """Called on the store's writer thread, in the order of the log; must not block."""
         ...
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -95,7 +95,7 @@ class RoundDecisions:
         return RecordRoundDecision(effect_id=effect.effect_id, fault=fault, now=self._clock.now())
 
 
-def _checked(decision: Any) -> Decision:
+def _checked(decision: object) -> Decision:
     """The decision, if it is one that can be recorded."""
     if not isinstance(decision, Continue | Inject | Stop):
         raise TypeError(f"a strategy returns Continue, Inject or Stop, not {decision!r}")

@@ -42,7 +42,7 @@ class Order:
 class Performer(Protocol):
     """Performs one kind of effect."""
 
-    def __call__(self, order: Order) -> Awaitable[Any]:
+    def __call__(self, order: Order) -> Awaitable[object]:
         """Do it and return the outcome command. What the world refuses is an outcome too.
 
         Called on the loop; cancelled when nobody waits for the outcome any more.
@@ -52,7 +52,7 @@ class Performer(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    kind: type[Any]
+    kind: type[object]
     order: Order
     scope: anyio.CancelScope | None = None
     is_performed: bool = False
@@ -68,26 +68,26 @@ class EffectRunner:
     def __init__(
         self,
         loop: EffectLoop,
-        performers: Mapping[type[Any], Performer],
+        performers: Mapping[type[object], Performer],
         send: SendOutcome,
         *,
-        capacity: Mapping[type[Any], int] | None = None,
+        capacity: Mapping[type[object], int] | None = None,
     ) -> None:
         """`capacity` is how many effects of a class are performed at once (None: any number)."""
         self._loop = loop
         self._performers = performers
         self._send = send
         self._capacity = dict(capacity or {})
-        self._limiters: dict[type[Any], anyio.CapacityLimiter] = {}
+        self._limiters: dict[type[object], anyio.CapacityLimiter] = {}
         self._flights: dict[_Key, _Flight] = {}
         self._by_stream: dict[StreamId, frozenset[EffectId]] = {}
-        self._allowed: frozenset[type[Any]] | None = None
+        self._allowed: frozenset[type[object]] | None = None
         """Classes that may still be started; None: all."""
         self._lock = threading.Lock()
         self._landed = threading.Condition(self._lock)
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """See `Effects.ensure_started`."""
         key = (stream_id, effect_id)
@@ -123,7 +123,7 @@ class EffectRunner:
         """Start nothing any more and cancel what flies, recording nothing: it stays pending."""
         self.allow_only(frozenset())
 
-    def allow_only(self, kinds: frozenset[type[Any]]) -> None:
+    def allow_only(self, kinds: frozenset[type[object]]) -> None:
         """From now on perform effects of these classes only; `close` for all the others."""
         with self._lock:
             self._allowed = kinds
@@ -131,7 +131,7 @@ class EffectRunner:
                 if flight.kind not in kinds:
                     self._loop.post(lambda flight=flight: self._cancel(flight))  # type: ignore[misc]
 
-    def _allows(self, kind: type[Any]) -> bool:
+    def _allows(self, kind: type[object]) -> bool:
         return self._allowed is None or kind in self._allowed
 
     def wait_landed(self, timeout_s: float) -> bool:
@@ -174,14 +174,14 @@ class EffectRunner:
         if outcome is not None:
             self._record(flight, outcome, FIRST_RESEND_S)
 
-    def _limiter(self, kind: type[Any]) -> anyio.CapacityLimiter | None:
+    def _limiter(self, kind: type[object]) -> anyio.CapacityLimiter | None:
         if kind not in self._capacity:
             return None
         if kind not in self._limiters:
             self._limiters[kind] = anyio.CapacityLimiter(self._capacity[kind])
         return self._limiters[kind]
 
-    def _record(self, flight: _Flight, outcome: Any, wait_s: float) -> None:
+    def _record(self, flight: _Flight, outcome: object, wait_s: float) -> None:
         """Send the outcome until it is recorded, refused for good, or wanted by nobody."""
         flight.is_performed = True
         order = flight.order

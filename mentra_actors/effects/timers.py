@@ -1,7 +1,5 @@
 """Performs wake-ups."""
 
-from typing import Any
-
 from mentra_actors.domain.agent.commands import ExpirePermission, ExpireRun
 from mentra_actors.domain.background.jobs import RequestJobStop
 from mentra_actors.domain.board.commands import ExpireClaim
@@ -21,7 +19,7 @@ class Timers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def __call__(self, order: Order) -> Any:
+    async def __call__(self, order: Order) -> object:
         """See `Performer`."""
         effect: WaitUntil = order.effect
         await self._clock.sleep_until(effect.at)

@@ -111,7 +111,7 @@ async def _ask_openai(
     profile: Profile, batch: list[str], request: EmbeddingRequest, post: "Post"
 ) -> Embeddings:
     """The form of OpenAI's servers; a single text is sent as it is."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": request.model,
         "input": batch[0] if len(batch) == 1 else batch,
     }
@@ -168,7 +168,7 @@ _ASKED_BY_WIRE: Mapping[
 }
 
 
-def _vector(value: Any) -> _Vector:
+def _vector(value: object) -> _Vector:
     """A vector, sent as numbers or as little-endian floats of four bytes in base64."""
     numbers = _unpacked(value) if isinstance(value, str) else value
     if not isinstance(numbers, list | tuple) or not all(map(_is_number, numbers)):

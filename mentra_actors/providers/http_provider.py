@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import anyio
 import httpx
@@ -199,7 +199,7 @@ class HttpProvider:
             MissingCredential: nothing was sent.
         """
 
-        async def post(path: str, body: Mapping[str, Any]) -> Json:
+        async def post(path: str, body: Mapping[str, object]) -> Json:
             return await self._json(await self._question(path, {}, body, request))
 
         return await counted_tokens(self._wire, self._profile, request, post)
@@ -212,7 +212,7 @@ class HttpProvider:
             MissingCredential: nothing was sent.
         """
 
-        async def post(path: str, body: Mapping[str, Any]) -> Json:
+        async def post(path: str, body: Mapping[str, object]) -> Json:
             return await self._json(await self._question(path, {}, body, request))
 
         return await compacted_conversation(self._wire, self._profile, request, post)
@@ -236,7 +236,7 @@ class HttpProvider:
             model=model, dimensions=dimensions, task=task, encoding=encoding
         )
 
-        async def post(path: str, body: Mapping[str, Any]) -> Json:
+        async def post(path: str, body: Mapping[str, object]) -> Json:
             return await self._json(await self._question(path, {}, body))
 
         return await embedded(self._profile, texts, request, post)
@@ -297,7 +297,7 @@ class HttpProvider:
         self,
         path: str,
         parameters: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, object] | None = None,
         request: ModelRequest | None = None,
     ) -> HttpCall:
         """A call whose answer is one JSON object; with a `body` it is sent there."""

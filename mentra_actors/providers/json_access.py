@@ -1,13 +1,13 @@
 """Safe access to the JSON of servers: a field of a wrong type counts as missing."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-__all__ = ["Json", "decoded_json", "list_of", "number_of", "object_of", "text_of", "whole_of"]
+from mentra_actors.json_types import Json
 
-Json: TypeAlias = Mapping[str, Any]
+__all__ = ["Json", "decoded_json", "list_of", "number_of", "object_of", "text_of", "whole_of"]
 
 _MOST_LEVELS = 200
 
@@ -32,7 +32,7 @@ def _brackets(text: str | bytes) -> int:
     return text.count(b"[") + text.count(b"{")
 
 
-def _is_too_deep(value: Any) -> bool:
+def _is_too_deep(value: object) -> bool:
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(_MOST_LEVELS):
         level = [below for above in level for below in _below(above)]

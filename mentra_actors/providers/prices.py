@@ -174,7 +174,7 @@ def _is_plainly_unknown(error: Exception) -> bool:
     return type(error) is LookupError
 
 
-def _require_price(name: str, price: Any) -> None:
+def _require_price(name: str, price: object) -> None:
     if isinstance(price, bool) or not isinstance(price, Decimal | int | float):
         raise TypeError(f"{name} is a price in dollars, not {price!r}")
     if not (_exact(price).is_finite() and _exact(price) >= 0):

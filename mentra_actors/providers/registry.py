@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mentra_actors.errors import ConfigurationError, UnknownModel
 from mentra_actors.late_module import LateModule
@@ -135,7 +135,7 @@ class ProviderRegistry:
         return f"no provider serves model {name!r}; known providers: {known}. {form}"
 
 
-def _name_of(provider: Any) -> str:
+def _name_of(provider: object) -> str:
     name = getattr(provider, "name", None)
     is_provider = isinstance(name, str) and callable(getattr(provider, "stream", None))
     if isinstance(provider, type) or not is_provider:

@@ -8,7 +8,6 @@ turn; give each its own model name and a list of its own: `{"lead": [...], "work
 """
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -77,7 +76,7 @@ def think(text: str) -> ThinkingBlock:
     return ThinkingBlock(parts=(text,))
 
 
-def call(tool: str, /, **arguments: Any) -> ToolCallBlock:
+def call(tool: str, /, **arguments: object) -> ToolCallBlock:
     """A call of a tool; the model numbers its `call_id` when it plays the turn."""
     return ToolCallBlock(call_id="", name=tool, arguments=msgspec.json.encode(arguments).decode())
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 
@@ -119,11 +119,11 @@ class RuntimeCore:
             providers=settings.providers, lent=settings.lent_providers
         )
         self.skills = Skills(self.tools, settings.skills_dirs)
-        self.application: dict[type[Any], Any] = {type(one): one for one in settings.context}
+        self.application: dict[type[object], object] = {type(one): one for one in settings.context}
         """What the program has given to its tools, by type; whoever gives more adds it."""
 
     def _make_feeds(self) -> None:
-        self.recorded: LiveFeed[tuple[RecordedEvent[Any], ...]] = LiveFeed(
+        self.recorded: LiveFeed[tuple[RecordedEvent[object], ...]] = LiveFeed(
             lambda recorded: (one.stream_id for one in recorded)
         )
         self.live: LiveFeed[LiveNotice] = LiveFeed(lambda notice: (notice.stream_id,))
@@ -197,7 +197,7 @@ class RuntimeCore:
             self.directory, self._loop, self.clock, self.runs, self.members
         )
 
-    def _forget_partials(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def _forget_partials(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """What an earlier process had heard of an answer stands on the log now."""
         for one in recorded:
             if isinstance(one.event, ModelCallFailed):
@@ -262,7 +262,7 @@ class RuntimeCore:
 
     # --- commands -------------------------------------------------------------------------
 
-    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+    def ask(self, stream_id: StreamId, command: object) -> "Future[Accepted]":
         """Send a command; the future holds its answer when it is durable.
 
         It fails with `CommandRejected`, `ActorError` or `StoreError`.
@@ -284,7 +284,7 @@ class RuntimeCore:
         return self.ask(stream_id, Look())
 
     def _send_outcome(
-        self, stream_id: StreamId, command: Any, causation: str, on_delivered: Delivered
+        self, stream_id: StreamId, command: object, causation: str, on_delivered: Delivered
     ) -> None:
         def on_answer(answer: Answer) -> None:
             on_delivered(error_in(answer))
@@ -313,7 +313,7 @@ class RuntimeCore:
         """Run `call` on the effects loop after so many seconds."""
         self._loop.call_later(delay_s, call)
 
-    def perform(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> "Future[T]":
+    def perform(self, work: Callable[..., Awaitable[T]], *arguments: object) -> "Future[T]":
         """Run a coroutine function on the effects loop; the future fails if that has ended."""
         return self._loop.submit(work, *arguments)
 

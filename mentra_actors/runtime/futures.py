@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mentra_actors.errors import RuntimeClosed
 
@@ -92,7 +92,7 @@ def _pass_on(done: "Future[T]", last: "Future[T]") -> None:
 
 
 def performed(
-    on: Executor, work: Callable[[], None], fail: Callable[[RuntimeClosed], Any]
+    on: Executor, work: Callable[[], None], fail: Callable[[RuntimeClosed], object]
 ) -> None:
     """Let the work be done on a thread of `on`; `fail` is told if it never will be."""
     closed = RuntimeClosed("the runtime was closed; what was asked is recorded")

@@ -1,11 +1,10 @@
 """The kinds of streams, each with its decider."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.actors.inline_view import InlineFold
 from mentra_actors.actors.state_loading import StateLoader
-from mentra_actors.actors.stream_services import StreamKind
+from mentra_actors.actors.stream_services import AnyStreamKind, StreamKind
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import (
     CallModel,
@@ -29,7 +28,7 @@ from mentra_actors.store.ports import EventStore
 __all__ = ["stream_kinds"]
 
 
-def _reads_transcript(effect: Any) -> bool:
+def _reads_transcript(effect: object) -> bool:
     """What was said is for models, for undoing, and for the tool that reads on in results."""
     if isinstance(effect, RunTool):
         return effect.tool in (READ_TOOL_RESULT, COMPACT)
@@ -39,9 +38,7 @@ def _reads_transcript(effect: Any) -> bool:
 _TRANSCRIPT = InlineFold(initial=Transcript(), apply=apply, is_needed_by=_reads_transcript)
 
 
-def stream_kinds(
-    store: EventStore, journal: Journal | None = None
-) -> Mapping[str, StreamKind[Any, Any, Any, Any]]:
+def stream_kinds(store: EventStore, journal: Journal | None = None) -> Mapping[str, AnyStreamKind]:
     """Kinds by category. An inbox has no owner: every writer appends to it directly."""
     journal = journal or Journal(store)
     return {

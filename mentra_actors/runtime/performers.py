@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.domain.agent.effects import (
     CallModel,
@@ -76,7 +75,7 @@ class World:
     providers: ProviderRegistry
     tools: ToolSource
     commands: Commands
-    application: Mapping[type[Any], Any]
+    application: Mapping[type[object], object]
     strategies: Mapping[str, RoundStrategy]
     output_checks: Mapping[str, OutputCheck]
     live: LiveFeed[LiveNotice]
@@ -86,17 +85,17 @@ class World:
     start_soon: StartSoon
     job_directory: Path
     redelivery: Redelivery
-    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    recorded: LiveFeed[tuple[RecordedEvent[object], ...]]
     post: Callable[[Callable[[], None]], None]
 
 
-def performers(world: World, lease: LeaseTerm) -> Mapping[type[Any], Performer]:
+def performers(world: World, lease: LeaseTerm) -> Mapping[type[object], Performer]:
     """The performer of each class of effects. Those that touch the world wait for the lease."""
     settings, clock = world.settings, world.settings.clock
     models, places = _model_services(world), workplaces_of(settings, world.commands)
     summaries = Summaries(models.providers, models.gates, models.prices)
     jobs = _jobs(world, places)
-    by_kind: dict[type[Any], Performer] = {
+    by_kind: dict[type[object], Performer] = {
         CallModel: ModelCalls(models, deadline_s=settings.model_deadline_s),
         ReviewCall: _reviews(world, places),
         RunTool: ToolRuns(_tool_services(world, places, summaries)),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import anyio
 
@@ -317,7 +317,9 @@ class Runtime(Registrations, LookingOn, OpenBranches):
         """
         await watched(partial(self._operations.idle, with_jobs=with_jobs))
 
-    def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
+    def on_recorded(
+        self, call: Callable[[tuple[RecordedEvent[object], ...]], None]
+    ) -> Subscription:
         """Call a function for every append from now on; call the result to end it.
 
         The function runs on the thread that writes the log, and must not block or raise.

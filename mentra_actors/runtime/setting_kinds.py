@@ -4,7 +4,7 @@ What is of a wrong kind would fail at the first call, hours later, or open what 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from mentra_actors.actors.restart_policy import RestartStrategy
 from mentra_actors.errors import ConfigurationError
@@ -100,7 +100,7 @@ def require_embeddings(model: object) -> None:
         )
 
 
-def require_executors(executor: object, targets: Any, policy: object) -> None:
+def require_executors(executor: object, targets: object, policy: object) -> None:
     """Refuse what runs no commands, and what would run none because there is no policy.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from mentra_actors.domain.background.job import Job
 from mentra_actors.domain.content import Attachment
@@ -209,7 +209,9 @@ class SyncRuntime(Registrations, SyncLookingOn, SyncOpenBranches):
         watch = partial(operations.idle, with_jobs=with_jobs)
         watched_result_of(operations.core, watch, timeout_s)
 
-    def on_recorded(self, call: Callable[[tuple[RecordedEvent[Any], ...]], None]) -> Subscription:
+    def on_recorded(
+        self, call: Callable[[tuple[RecordedEvent[object], ...]], None]
+    ) -> Subscription:
         """See `Runtime.on_recorded`."""
         return self._operations.core.recorded.subscribe(call)
 

@@ -45,7 +45,7 @@ class ToolCommands:
         self._clock = clock
         self._runs = runs
 
-    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+    async def ask(self, stream_id: StreamId, command: object) -> Any:
         """See `Commands.ask`."""
         answered = anyio.Event()
         answers: list[Answer] = []

@@ -8,7 +8,6 @@ release that stored it.
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent, UnknownEvent
@@ -43,7 +42,7 @@ class Journal:
 
     def read_stream(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> list[RecordedEvent[Any]]:
+    ) -> list[RecordedEvent[object]]:
         """Events of one stream with `after < stream_version <= through`, in order."""
         return self.decoded(self._reader.read_stream(stream_id, after=after, through=through))
 
@@ -53,7 +52,7 @@ class Journal:
 
     def event_pages(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> Iterator[tuple[list[Any], int]]:
+    ) -> Iterator[tuple[list[object], int]]:
         """Events of one stream without their places, and the version of the last of each page.
 
         They are those with `after < stream_version <= through`.
@@ -79,7 +78,7 @@ class Journal:
 
     def events(
         self, stream_id: StreamId, *, after: int = 0, through: int | None = None
-    ) -> Iterator[Any]:
+    ) -> Iterator[object]:
         """Events of one stream without their places, with `after < stream_version <= through`."""
         for events, _ in self.event_pages(stream_id, after=after, through=through):
             yield from events
@@ -91,7 +90,7 @@ class Journal:
         limit: int = 1000,
         categories: Collection[str] = (),
         event_types: Collection[str] = (),
-    ) -> list[RecordedEvent[Any]]:
+    ) -> list[RecordedEvent[object]]:
         """A page of the log after a position; see `JournalReader.read_journal`.
 
         The parts of a split event are on one page; `limit` does not count them. `event_types`
@@ -102,14 +101,14 @@ class Journal:
         )
         return self.decoded(page)
 
-    def through(self, position: int | None = None) -> Iterator[RecordedEvent[Any]]:
+    def through(self, position: int | None = None) -> Iterator[RecordedEvent[object]]:
         """The log from its first event up to a global position (None: its present end)."""
         last = self._reader.last_position() if position is None else position
         return self.between(0, last)
 
     def between(
-        self, after: int, through: int, *, of_types: Collection[type[Any]] | None = None
-    ) -> Iterator[RecordedEvent[Any]]:
+        self, after: int, through: int, *, of_types: Collection[type[object]] | None = None
+    ) -> Iterator[RecordedEvent[object]]:
         """Events with `after < global_position <= through`, in order.
 
         `of_types` lets readers leave out events of other classes, which saves decoding them;
@@ -125,7 +124,7 @@ class Journal:
             after = page[-1].global_position
             yield from self.decoded(page)
 
-    def event_at(self, position: int) -> RecordedEvent[Any] | None:
+    def event_at(self, position: int) -> RecordedEvent[object] | None:
         """The event at a global position, or None; the first part of one that was split."""
         if not 1 <= position <= self._reader.last_position():
             return None
@@ -156,7 +155,7 @@ class Journal:
                 high = middle - 1
         return low
 
-    def decode(self, stored: StoredEvent) -> tuple[RecordedEvent[Any], ...]:
+    def decode(self, stored: StoredEvent) -> tuple[RecordedEvent[object], ...]:
         """What a stored event says today: at least one event."""
         if stored.event_type == ARCHIVED_EVENT_TYPE:
             return (_recorded(stored, archived_event(stored.payload), 0),)
@@ -165,7 +164,7 @@ class Journal:
             self._warn_of(stored, events[0])
         return tuple(_recorded(stored, event, part) for part, event in enumerate(events))
 
-    def decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[Any]]:
+    def decoded(self, stored_events: Sequence[StoredEvent]) -> list[RecordedEvent[object]]:
         """What stored events say today, in order; see `decode`."""
         pairs = [(stored.event_type, stored.payload) for stored in stored_events]
         events = self._codec.decode_all_current(pairs)
@@ -177,22 +176,22 @@ class Journal:
         ]
 
     def stream_append(
-        self, stream_id: StreamId, events: Sequence[Any], expected_version: int | None
+        self, stream_id: StreamId, events: Sequence[object], expected_version: int | None
     ) -> StreamAppend:
         """Events encoded for an append."""
         data = tuple(EncodedEvent(*self._codec.encode(event)) for event in events)
         return StreamAppend(stream_id=stream_id, events=data, expected_version=expected_version)
 
-    def _tags_of(self, event_types: Collection[type[Any]]) -> Collection[str]:
+    def _tags_of(self, event_types: Collection[type[object]]) -> Collection[str]:
         """Tags under which events of these classes may be stored, older ones among them."""
         known = self._codec.event_types
         return self._codec.older_tags | {tag for tag in known if known[tag] in event_types}
 
     def _decoded_one_by_one(
         self, stored_events: Sequence[StoredEvent]
-    ) -> list[RecordedEvent[Any]]:
+    ) -> list[RecordedEvent[object]]:
         decode_current = self._codec.decode_current
-        recorded: list[RecordedEvent[Any]] = []
+        recorded: list[RecordedEvent[object]] = []
         for stored in stored_events:
             event = decode_current(stored.event_type, stored.payload)
             if event is not None:
@@ -215,7 +214,7 @@ class Journal:
             )
 
 
-def _recorded(stored: StoredEvent, event: Any, part: int) -> RecordedEvent[Any]:
+def _recorded(stored: StoredEvent, event: object, part: int) -> RecordedEvent[object]:
     return RecordedEvent(
         global_position=stored.global_position,
         stream_id=stored.stream_id,

@@ -3,8 +3,6 @@
 Importing this module needs `hypothesis`.
 """
 
-from typing import Any
-
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -91,7 +89,7 @@ _CHILDREN = [
     )
     for number in range(3)
 ]
-_DELEGATION: list[SearchStrategy[Any]] = [
+_DELEGATION: list[SearchStrategy[object]] = [
     *[
         st.builds(
             c.SpawnSubagent,
@@ -115,7 +113,7 @@ _DELEGATION: list[SearchStrategy[Any]] = [
         now=moments,
     ),
 ]
-_BETWEEN_RUNS: list[SearchStrategy[Any]] = [
+_BETWEEN_RUNS: list[SearchStrategy[object]] = [
     st.builds(
         c.RecordIdleTimeout,
         effect_id=st.sampled_from([AIM, EffectId("claim-1")]),
@@ -151,12 +149,12 @@ _changes = one_of(
     ]
 )
 _runs = st.sampled_from([RunId("lead/run-1"), RunId(AIM), RunId(AIM), RunId(AIM)])
-_ENDS: list[SearchStrategy[Any]] = [
+_ENDS: list[SearchStrategy[object]] = [
     *[st.builds(c.CancelRun, now=moments)] * 2,
     *[st.builds(c.StopRun, now=moments, grace_s=st.sampled_from([None, 0.0, 5.0]))] * 2,
     st.builds(c.ExpireRun, run_id=_runs, limit=st.sampled_from(["deadline", "stop"]), now=moments),
 ]
-_BRANCHING: list[SearchStrategy[Any]] = [
+_BRANCHING: list[SearchStrategy[object]] = [
     st.builds(
         c.BranchAgent,
         branch=st.just("try"),
@@ -176,7 +174,7 @@ _BRANCHING: list[SearchStrategy[Any]] = [
         now=moments,
     ),
 ]
-_AFTERWARDS: list[SearchStrategy[Any]] = [
+_AFTERWARDS: list[SearchStrategy[object]] = [
     *[st.builds(c.ResumeRun, command_id=_ids, now=moments, options=st.none() | run_options())] * 3,
     st.builds(c.CompensateRun, now=moments),
     st.builds(c.RunQueued, command_id=_ids, now=moments, options=st.none() | run_options()),
@@ -191,7 +189,7 @@ _resolutions = st.builds(
     reason=words,
     now=moments,
 )
-_PERMISSION_ENDS: list[SearchStrategy[Any]] = [
+_PERMISSION_ENDS: list[SearchStrategy[object]] = [
     _resolutions,
     st.builds(
         c.ExpirePermission,
@@ -211,7 +209,7 @@ _shortening = any_of(
     ]
 )
 _reasons = st.sampled_from(["", "edited by ann"])
-_OUTSIDE: list[SearchStrategy[Any]] = [
+_OUTSIDE: list[SearchStrategy[object]] = [
     *[prompts] * 8,
     *[_mail] * 5,
     *[_queued] * 5,
@@ -242,7 +240,7 @@ _running = st.sampled_from(
     ]
 )
 _recoveries = st.builds(c.RecoverEffects, running=_running, now=moments)
-_COMMANDS: list[SearchStrategy[Any]] = [
+_COMMANDS: list[SearchStrategy[object]] = [
     *[prompts] * 4,
     *[_mail] * 2,
     *[outcomes_of_any_kind()] * 30,

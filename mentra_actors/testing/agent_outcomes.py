@@ -80,7 +80,7 @@ def one_of(values: Sequence[T]) -> SearchStrategy[T]:
     return st.integers(0, len(values) - 1).map(lambda index: values[index])
 
 
-def any_of(strategies: Sequence[SearchStrategy[Any]]) -> SearchStrategy[Any]:
+def any_of(strategies: Sequence[SearchStrategy[object]]) -> SearchStrategy[Any]:
     """One of them; one that is listed twice comes twice as often, which `one_of` would not do."""
     return one_of(strategies).flatmap(lambda strategy: strategy)
 
@@ -351,7 +351,7 @@ def effect_outcomes() -> SearchStrategy[Outcome]:
     return any_of([_reviews, _decisions, _undone, _summaries, _full])
 
 
-_ANY_KIND: list[SearchStrategy[Any]] = [
+_ANY_KIND: list[SearchStrategy[object]] = [
     *[_replies] * 8,
     _failures,
     *[_outcomes] * 8,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from mentra_actors.domain.agent import events as e
 
@@ -26,7 +25,7 @@ class BoardAudit:
     """The same of the run that was broken off last."""
     undoing: list[str] = field(default_factory=list)
 
-    def read(self, event: Any) -> None:
+    def read(self, event: object) -> None:
         """Judge one more event."""
         match event:
             case e.AgentSpawned() | e.AgentReconfigured() | e.AgentRenamed():

@@ -123,7 +123,7 @@ class CallAudit:
         for call, plan in zip(self.calls, event.calls, strict=False):
             call.plan, call.parallel = plan, plan.parallel
 
-    def _call(self, key: str, event: Any) -> AuditedCall | None:
+    def _call(self, key: str, event: object) -> AuditedCall | None:
         call = next((call for call in self.calls if call.key == key), None)
         closed = key in self.closed or (call is not None and call.status == "closed")
         self.require(not closed, f"{type(event).__name__} for the closed call {key}")

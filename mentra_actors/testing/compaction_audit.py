@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from mentra_actors.domain.agent import events as e
+from mentra_actors.domain.compacted import Compaction
 from mentra_actors.testing.input_audit import AuditedRun
 
 __all__ = ["COMPACTING_EVENTS", "CompactionAudit"]
@@ -17,6 +18,10 @@ COMPACTING_EVENTS = (
     e.CompactionSkipped,
     e.CompactionUndone,
 )
+
+
+Spending: TypeAlias = Compaction | e.CompactionRetried | e.CompactionSkipped
+"""What says how much a summary has used."""
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ class CompactionAudit:
             return set()
         return {f"{call}@{awaited}" if awaited else call}
 
-    def read(self, event: Any, run: AuditedRun | None, model_call: str) -> Any:
+    def read(self, event: Any, run: AuditedRun | None, model_call: str) -> Spending | None:
         """Judge one more event; what it has used for the run, if it says that, else None."""
         match event:
             case e.CompactionRequested():
@@ -72,14 +77,18 @@ class CompactionAudit:
                 return self._read_end(event, run)
         return None
 
-    def _read_end(self, event: e.ConversationCompacted | e.CompactionSkipped, run: Any) -> Any:
+    def _read_end(
+        self, event: e.ConversationCompacted | e.CompactionSkipped, run: object
+    ) -> Spending | None:
         self.once("compaction ended", event.effect_id)
-        used: Any = event
+        used: Spending
         is_by_tool = event.effect_id.startswith("tool-")
         if isinstance(event, e.ConversationCompacted):
             self.made.add(event.effect_id)
             used = event.compaction
             self.require(is_by_tool == (event.trigger == "tool"), "compacted by somebody else")
+        else:
+            used = event
         if is_by_tool:
             self.require(run, "compacted by a tool outside of a run")
             return used

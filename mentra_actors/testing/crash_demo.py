@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import anyio
 
 from mentra_actors.demo.survey_tools import NOTICES_FILE
 from mentra_actors.demo.team import open_demo
 from mentra_actors.effects.runner import Performer
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.settings import Durability
 from mentra_actors.store.ports import EventStore
 from mentra_actors.testing.crash_team import crash_team_facts
@@ -24,7 +24,7 @@ def run_crash_demo(
     wrap_store: Callable[[EventStore], EventStore] | None = None,
     wrap_effects: Callable[[Performer], Performer] | None = None,
     durability: Durability = "volatile",
-) -> dict[str, Any]:
+) -> JsonObject:
     """Survey `surveyed` in `folder`, or go on with it; what must be equal after every kill."""
     out = Path(folder) / "out"
     outcome = anyio.run(

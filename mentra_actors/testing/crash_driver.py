@@ -51,7 +51,7 @@ class CrashDriver:
         self._process = process
 
     def run(
-        self, target: str, arguments: Mapping[str, Any], point: CrashPoint | None = None
+        self, target: str, arguments: Mapping[str, object], point: CrashPoint | None = None
     ) -> RunEnd:
         """Run `module:function` in a new process, which dies at `point`."""
         request = {
@@ -94,14 +94,14 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _function(target: str) -> Callable[..., Any]:
+def _function(target: str) -> Callable[..., object]:
     module, _, name = target.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    function: Callable[..., object] = getattr(importlib.import_module(module), name)
     return function
 
 
 def _forked(
-    function: Callable[..., Any], arguments: Mapping[str, Any], point: CrashPoint | None
+    function: Callable[..., object], arguments: Mapping[str, object], point: CrashPoint | None
 ) -> RunEnd:
     readable, writable = os.pipe()
     child = os.fork()
@@ -119,8 +119,8 @@ def _forked(
 
 
 def _be_the_child(
-    function: Callable[..., Any],
-    arguments: Mapping[str, Any],
+    function: Callable[..., object],
+    arguments: Mapping[str, object],
     point: CrashPoint | None,
     writable: int,
 ) -> None:

@@ -76,7 +76,7 @@ class CrashPoints:
     def wrap_effects(self, perform: Performer) -> Performer:
         """A performer that dies at the chosen effect."""
 
-        async def counted(order: Order) -> Any:
+        async def counted(order: Order) -> object:
             if isinstance(order.effect, WaitUntil):
                 return await perform(order)  # a timer touches nothing
             number = self.next("effect")
@@ -107,7 +107,7 @@ class _CountedStore:
         self._inner = inner
         self._points = points
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:

@@ -9,7 +9,6 @@ import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.domain.agent.events import (
     ModelReplied,
@@ -25,6 +24,7 @@ from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.effects.runner import Performer
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import category_of
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.scripted import ScriptedModel, call, position, say
 from mentra_actors.runtime.settings import Durability
 from mentra_actors.runtime.sync_runtime import SyncRuntime, open_runtime_sync
@@ -63,7 +63,7 @@ def run_crash_team(
     wrap_store: Callable[[EventStore], EventStore] | None = None,
     wrap_effects: Callable[[Performer], Performer] | None = None,
     durability: Durability = "volatile",
-) -> dict[str, Any]:
+) -> JsonObject:
     """Run the team, or go on with it, until it is idle; then what the log says."""
     with open_runtime_sync(
         store,
@@ -83,7 +83,7 @@ def _work(runtime: SyncRuntime) -> None:
     runtime.until_idle(timeout_s=60)
 
 
-def crash_team_facts(store: str) -> dict[str, Any]:
+def crash_team_facts(store: str) -> JsonObject:
     """What a finished team has left on its log; equal after every kill."""
     reader = LmdbJournalReader.open(store)
     try:
@@ -99,7 +99,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
         "mail": sorted((mail.sender, mail.to, mail.body) for mail in letters),
         "mail_ids": [mail.mail_id for mail in letters],
         "board": sorted(
-            f"{one.event_type} {one.event.task_id}"
+            f"{one.event_type} {getattr(one.event, 'task_id', '')}"
             for one in recorded
             if category_of(one.stream_id) == "board"
         ),
@@ -108,7 +108,7 @@ def crash_team_facts(store: str) -> dict[str, Any]:
     }
 
 
-def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
+def _ends(recorded: Sequence[RecordedEvent[object]]) -> JsonObject:
     """How runs ended: the last words of each agent (none after a typed value), and failures."""
     failures = [one for one in recorded if isinstance(one.event, RunFailed | RunCancelled)]
     said = {
@@ -126,7 +126,7 @@ def _ends(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, Any]:
     }
 
 
-def _starts(recorded: Sequence[RecordedEvent[Any]]) -> dict[str, int]:
+def _starts(recorded: Sequence[RecordedEvent[object]]) -> dict[str, int]:
     """How often each call was started, by idempotency key."""
     keys: dict[tuple[str, str], str] = {}
     starts: dict[str, int] = {}

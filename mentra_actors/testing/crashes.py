@@ -158,7 +158,7 @@ class _Trial:
     def __init__(self, runner: LifeRunner, own: _OwnWorld) -> None:
         self._runner = runner
         self._own = own
-        self._expected: Any = None
+        self._expected: object = None
 
     def play_whole(self) -> dict[str, int]:
         """Without a crash; how many appends and effects there are."""
@@ -218,7 +218,7 @@ def _lost(world: World, life: MortalLife) -> list[str]:
     ]
 
 
-def _place(one: RecordedEvent[Any]) -> tuple[str, int, int]:
+def _place(one: RecordedEvent[object]) -> tuple[str, int, int]:
     return one.stream_id, one.stream_version, one.part
 
 

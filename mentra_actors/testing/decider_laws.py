@@ -11,13 +11,13 @@ the law is broken.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.codec.snapshot_codec import SnapshotCodec
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider, Decider
 from mentra_actors.envelope import SkippedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.testing.given_when_then import Codec, given, play
@@ -93,7 +93,7 @@ def check_snapshots(
         assert _typed(back) == _typed(answer.state), "a snapshot changes a type"
 
 
-def _typed(value: Any) -> Any:
+def _typed(value: object) -> object:
     """A value with the types of all its parts; the order in a set says nothing."""
     match value:
         case msgspec.Struct():
@@ -109,7 +109,7 @@ def _typed(value: Any) -> Any:
             return type(value), repr(value)
 
 
-def check_total(decider: Decider[Any, Any, Any, Any], events: Iterable[Any]) -> None:
+def check_total(decider: AnyDecider, events: Iterable[object]) -> None:
     """`evolve`, `pending` and `companions` raise for no history; unknown events change nothing."""
     state = decider.initial
     for event in events:

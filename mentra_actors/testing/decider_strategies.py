@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mentra_actors.codec.event_types import EVENT_TYPES
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.permission_rules import ClearScope, RememberRule, RevokeRule
 from mentra_actors.envelope import RecordedEvent, RetiredEvent, SkippedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
@@ -72,7 +72,7 @@ RETIRED = st.builds(
 """Events that say nothing any more."""
 
 
-def _rule_histories(max_size: int = 20) -> SearchStrategy[list[Any]]:
+def _rule_histories(max_size: int = 20) -> SearchStrategy[list[object]]:
     kinds = st.sampled_from([RememberRule, RememberRule, RevokeRule, ClearScope])
     return st.lists(kinds.flatmap(instances), max_size=max_size)
 
@@ -91,9 +91,7 @@ _HISTORIES: Mapping[str, Callable[..., SearchStrategy[list[Any]]]] = {
 }
 
 
-def commands_of(
-    decider: Decider[Any, Any, Any, Any], *, max_size: int = 20
-) -> SearchStrategy[list[Any]]:
+def commands_of(decider: AnyDecider, *, max_size: int = 20) -> SearchStrategy[list[Any]]:
     """Lists of commands for one stream of a decider of this package.
 
     Those of agents are for one that was spawned: `given(AGENT, SPAWNED)`, with `SPAWNED` of
@@ -108,7 +106,7 @@ def commands_of(
     return _HISTORIES[decider.category](max_size=max_size)
 
 
-def events_of(decider: Decider[Any, Any, Any, Any]) -> SearchStrategy[Any]:
+def events_of(decider: AnyDecider) -> SearchStrategy[Any]:
     """Any event of a decider, yours or one of this package, built from the types of its fields.
 
     Raises:
@@ -127,9 +125,9 @@ def stored_events() -> SearchStrategy[Any]:
 def journals(
     max_size: int = 30,
     *,
-    events: SearchStrategy[Any] | None = None,
+    events: SearchStrategy[object] | None = None,
     streams: Sequence[StreamId] = STREAMS,
-) -> SearchStrategy[list[RecordedEvent[Any]]]:
+) -> SearchStrategy[list[RecordedEvent[object]]]:
     """Logs that no team would write: any events, in any order, in any streams.
 
     With `events` two in three are of those, in `streams`: for who counts only some kinds, which
@@ -143,8 +141,8 @@ def journals(
 
 
 def recorded_journal(
-    pairs: Iterable[tuple[StreamId, Any]], *, first_ns: int = 10**18
-) -> list[RecordedEvent[Any]]:
+    pairs: Iterable[tuple[StreamId, object]], *, first_ns: int = 10**18
+) -> list[RecordedEvent[object]]:
     """The journal that holds these events in this order, a second apart."""
     versions: dict[StreamId, int] = {}
     journal = []

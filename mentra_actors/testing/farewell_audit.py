@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from mentra_actors.domain.agent import events as e
 
@@ -23,7 +22,7 @@ class FarewellAudit:
     is_owed: bool = False
     has_letters: bool = False
 
-    def read(self, event: Any) -> None:
+    def read(self, event: object) -> None:
         """Judge one more event."""
         match event:
             case e.AgentStopped():

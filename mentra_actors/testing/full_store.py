@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -51,12 +51,10 @@ class _SideRow:
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """Refuse nothing."""
 
-    def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
-    ) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended) -> None:
         """Put a row under a prefix of its own."""
         txn.put(b"test-%d" % self._number, b"%d" % appended.last_position, db=side)
 
@@ -126,7 +124,7 @@ def _part(
     return StreamAppend(stream_id=stream_id, events=data)
 
 
-def _event(store: LmdbEventStore, chance: random.Random, number: int) -> Any:
+def _event(store: LmdbEventStore, chance: random.Random, number: int) -> object:
     if _is_one_in(4, chance):
         prompt_id = CommandId(f"prompt-{number}")
         text = _text(chance, 30)

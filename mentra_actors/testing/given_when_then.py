@@ -34,7 +34,7 @@ F = TypeVar("F")
 class Codec(Protocol):
     """Events to tagged bytes and back."""
 
-    def encode(self, event: Any) -> tuple[str, bytes]:
+    def encode(self, event: object) -> tuple[str, bytes]:
         """Tag and bytes of an event."""
         ...
 

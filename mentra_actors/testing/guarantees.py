@@ -36,7 +36,7 @@ __all__ = ["broken_guarantees", "other_answers", "prefix_faults"]
 
 
 def broken_guarantees(
-    recorded: Sequence[RecordedEvent[Any]],
+    recorded: Sequence[RecordedEvent[object]],
     runs: Sequence[ToolRun] = (),
     *,
     is_at_rest: bool = True,
@@ -52,12 +52,12 @@ def broken_guarantees(
     return [*faults, *prefix_faults(recorded), *_decisions(recorded)]
 
 
-def _decisions(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
+def _decisions(recorded: Sequence[RecordedEvent[object]]) -> Iterator[str]:
     for one in verified(recorded).differences:
         yield f"2: {difference_words(one)}"
 
 
-def prefix_faults(recorded: Sequence[RecordedEvent[Any]]) -> list[str]:
+def prefix_faults(recorded: Sequence[RecordedEvent[object]]) -> list[str]:
     """Prompts that a provider would refuse, at any prefix of any agent's log."""
     faults: list[str] = []
     for stream_id, events in _agents(recorded).items():
@@ -79,15 +79,15 @@ def _prompt_faults(messages: Sequence[Message], *, is_sent: bool) -> list[str]:
     return [*prompt_faults(messages), *pairing_faults(prompt)]
 
 
-def _agents(recorded: Sequence[RecordedEvent[Any]]) -> dict[StreamId, list[Any]]:
-    events: dict[StreamId, list[Any]] = defaultdict(list)
+def _agents(recorded: Sequence[RecordedEvent[object]]) -> dict[StreamId, list[object]]:
+    events: dict[StreamId, list[object]] = defaultdict(list)
     for one in recorded:
         if category_of(one.stream_id) == "agent":
             events[one.stream_id].append(one.event)
     return events
 
 
-def _gaps(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
+def _gaps(recorded: Sequence[RecordedEvent[object]]) -> Iterator[str]:
     positions = [one.global_position for one in recorded]
     if positions != list(range(1, len(positions) + 1)):
         yield "2. the journal has gaps, or a position twice"
@@ -98,7 +98,7 @@ def _gaps(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
             yield f"2. {one.stream_id} has no version {versions[one.stream_id]}"
 
 
-def _agent(events: Sequence[Any], *, is_at_rest: bool) -> list[str]:
+def _agent(events: Sequence[object], *, is_at_rest: bool) -> list[str]:
     audit = AgentAudit()
     for event in events:
         audit.read(event)
@@ -108,7 +108,9 @@ def _agent(events: Sequence[Any], *, is_at_rest: bool) -> list[str]:
 # --- tools ------------------------------------------------------------------------------------
 
 
-def _double_runs(recorded: Sequence[RecordedEvent[Any]], runs: Sequence[ToolRun]) -> Iterator[str]:
+def _double_runs(
+    recorded: Sequence[RecordedEvent[object]], runs: Sequence[ToolRun]
+) -> Iterator[str]:
     times = Counter((run.stream_id, run.key) for run in runs)
     tools = {(run.stream_id, run.key): run for run in runs}
     for place, count in times.items():
@@ -143,7 +145,7 @@ def other_answers(runs: Sequence[ToolRun], may_differ: Collection[str] = ()) -> 
 # --- mail and tasks ---------------------------------------------------------------------------
 
 
-def _mail(recorded: Sequence[RecordedEvent[Any]]) -> Iterator[str]:
+def _mail(recorded: Sequence[RecordedEvent[object]]) -> Iterator[str]:
     sent = Counter(one.event.mail.mail_id for one in recorded if isinstance(one.event, e.MailSent))
     boxes: dict[StreamId, list[MailId]] = defaultdict(list)
     taken: dict[StreamId, list[MailId]] = defaultdict(list)

@@ -10,13 +10,12 @@ Everything runs on the calling thread, so an interleaving is a list of calls and
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.dispatcher import DispatchedActor
 from mentra_actors.actors.messages import Answer, Envelope
 from mentra_actors.actors.restart_policy import RestartPolicy, Teammates
-from mentra_actors.actors.stream_services import StreamKind, StreamServices
+from mentra_actors.actors.stream_services import AnyStreamKind, StreamServices
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.effects.runner import Order
 from mentra_actors.envelope import RecordedEvent
@@ -78,11 +77,11 @@ class HandEffects:
         self.started: list[Order] = []
         self.cancelled: list[tuple[StreamId, EffectId]] = []
         self.running: dict[tuple[StreamId, EffectId], Order] = {}
-        self.left: dict[StreamId, Mapping[EffectId, Any]] = {}
+        self.left: dict[StreamId, Mapping[EffectId, object]] = {}
         self.on_started: Callable[[Order], None] = lambda _order: None
 
     def ensure_started(
-        self, stream_id: StreamId, effect_id: EffectId, effect: Any, view: Any
+        self, stream_id: StreamId, effect_id: EffectId, effect: object, view: object
     ) -> None:
         """See `Effects.ensure_started`."""
         if (stream_id, effect_id) in self.running:
@@ -109,7 +108,7 @@ class HandDriven:
         self,
         store: EventStore,
         *,
-        kinds: Mapping[str, StreamKind[Any, Any, Any, Any]] | None = None,
+        kinds: Mapping[str, AnyStreamKind] | None = None,
         policy: RestartPolicy | None = None,
         fence: Fence | None = None,
         mailbox_bound: int = 10_000,
@@ -123,7 +122,7 @@ class HandDriven:
         self.effects = HandEffects()
         self.dispatcher = HandDispatcher()
         self.timers: deque[Callable[[], None]] = deque()
-        self.published: list[RecordedEvent[Any]] = []
+        self.published: list[RecordedEvent[object]] = []
         self.fenced: list[Fenced] = []
         self.quarantined: list[ActorQuarantined] = []
         self.directory = Directory(
@@ -151,12 +150,14 @@ class HandDriven:
             mailbox_bound=mailbox_bound,
         )
 
-    def publish(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def publish(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """See `Feed.publish`."""
         self.published.extend(recorded)
         self.directory.follow(recorded)
 
-    def send(self, stream_id: StreamId, command: Any, *, is_outcome: bool = False) -> list[Answer]:
+    def send(
+        self, stream_id: StreamId, command: object, *, is_outcome: bool = False
+    ) -> list[Answer]:
         """Send a command; the list gets its answer when there is one."""
         answers: list[Answer] = []
         self.directory.send(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -82,7 +81,7 @@ class InputAudit:
             for mail_id in self.waiting_mail[self.held_mail :]
         )
 
-    def read(self, event: Any, *, run: AuditedRun | None, ended: AuditedRun | None) -> None:
+    def read(self, event: object, *, run: AuditedRun | None, ended: AuditedRun | None) -> None:
         """Judge one more event about input; `ended` is the run that ended last."""
         match event:
             case e.InputPlaced():

@@ -29,7 +29,7 @@ class LifeRunner:
 
     def __init__(self, scenario: Scenario, options: RuntimeOptions, timeout_s: float) -> None:
         self._scenario = scenario
-        self._options: dict[str, Any] = {"close_grace_s": 0.0, **options}
+        self._options: dict[str, object] = {"close_grace_s": 0.0, **options}
         self._timeout_s = timeout_s
         self._retry = {tool.name: tool.retry for tool in options.get("tools", ())}
 
@@ -37,7 +37,9 @@ class LifeRunner:
         """A life that ends at `point`."""
         return MortalLife(world, point, retry_of=lambda name: self._retry.get(name, ""))
 
-    def run_to_the_end(self, life: MortalLife, on_open: Callable[[], None] = lambda: None) -> Any:
+    def run_to_the_end(
+        self, life: MortalLife, on_open: Callable[[], None] = lambda: None
+    ) -> object:
         """What the scenario returns.
 
         Raises:
@@ -81,14 +83,14 @@ class LifeRunner:
                 life.close()
         return None
 
-    def _body(self, life: MortalLife, on_open: Callable[[], None]) -> Any:
+    def _body(self, life: MortalLife, on_open: Callable[[], None]) -> object:
         with open_runtime_sync(":memory:", **self._wrapped(life)) as runtime:
             _begin(life, runtime._operations.core, on_open)  # noqa: SLF001 - the same package
             result = self._scenario(runtime)
             runtime.until_idle()
             return result
 
-    def _body_async(self, life: MortalLife, on_open: Callable[[], None]) -> Any:
+    def _body_async(self, life: MortalLife, on_open: Callable[[], None]) -> object:
         async def body() -> Any:
             async with open_runtime(":memory:", **self._wrapped(life)) as runtime:
                 _begin(life, runtime._operations.core, on_open)  # noqa: SLF001 - the same package

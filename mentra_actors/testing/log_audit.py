@@ -91,7 +91,7 @@ class AgentAudit:
         """The open run, or empty."""
         return self.run.run_id if self.run else ""
 
-    def read(self, event: Any) -> None:
+    def read(self, event: object) -> None:
         """Judge one more event."""
         self.board.read(event)
         match event:
@@ -114,7 +114,7 @@ class AgentAudit:
             case _:
                 self._read_step(event)
 
-    def _read_agent(self, event: Any) -> None:
+    def _read_agent(self, event: object) -> None:
         match event:
             case e.AgentSpawned():
                 self._require(self.profile is None, "spawned twice")
@@ -133,11 +133,11 @@ class AgentAudit:
                 if self.run is not None:
                     self.run.keep()
 
-    def _change(self, new: dict[str, Any]) -> None:
+    def _change(self, new: dict[str, object]) -> None:
         self._require(self.profile, "options of nobody")
         self.profile = self.profile and msgspec.structs.replace(self.profile, **new)
 
-    def _read_step(self, event: Any) -> None:
+    def _read_step(self, event: object) -> None:
         match event:
             case e.ModelCallRequested():
                 self._read_request(event)
@@ -222,7 +222,7 @@ class AgentAudit:
         self._require((what, name) not in self.seen, f"{what} twice: {name}")
         self.seen.add((what, name))
 
-    def _read_call(self, event: Any) -> None:
+    def _read_call(self, event: object) -> None:
         self._require(self.run, f"{type(event).__name__} outside of a run")
         self.tools.read(event)
         budget = self.run.options.tool_budget if self.run else None
@@ -230,7 +230,7 @@ class AgentAudit:
             within = self.tools.started_in_run <= budget
             self._require(within, f"more than {budget} calls started")
 
-    def _read_compaction(self, event: Any) -> None:
+    def _read_compaction(self, event: object) -> None:
         if isinstance(event, e.CompactionRequested):
             self._require(not self.stopped, "a compaction after the stop")
         used = self.compactions.read(event, self.run, self.model_call)
@@ -239,14 +239,14 @@ class AgentAudit:
             self.run.cost_usd_micros += used.cost_usd_micros or 0
             self.subagents.note_spending(used, self.run)
 
-    def _read_subagents(self, event: Any) -> None:
+    def _read_subagents(self, event: object) -> None:
         if isinstance(event, e.ModelCallWithheld):
             is_open = self.model_call and event.effect_id == self.model_call
             self._require(is_open, f"{event.effect_id} is withheld, and is not open")
             self.model_call = ""
         self.subagents.read(event, self.run, self.tools.open_keys)
 
-    def _read_input(self, event: Any) -> None:
+    def _read_input(self, event: object) -> None:
         is_new = isinstance(event, e.PromptAccepted | e.MailTaken | e.InputQueued)
         self._require(not (is_new and self.stopped), "input after the stop")
         if isinstance(event, e.InputPlaced):

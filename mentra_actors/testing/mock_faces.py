@@ -13,7 +13,7 @@
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import anyio
 
@@ -65,7 +65,7 @@ class MockRuntime(MockTeam):
         """See `Runtime.agent`; ask again after a crash."""
         return self.runtime.agent(name)
 
-    def until(self, *kinds: type[Any], **wanted: Unpack[Wanted]) -> None:
+    def until(self, *kinds: type[object], **wanted: Unpack[Wanted]) -> None:
         """Block until an event of these classes is on the log; see `Wanted`.
 
         Raises:
@@ -125,7 +125,7 @@ class AsyncMockRuntime(MockTeam):
         """See `MockRuntime.agent`."""
         return await self.runtime.agent(name)
 
-    async def until(self, *kinds: type[Any], **wanted: Unpack[Wanted]) -> None:
+    async def until(self, *kinds: type[object], **wanted: Unpack[Wanted]) -> None:
         """See `MockRuntime.until`."""
         more, call = [anyio.Event()], thread_safe_call()
         end: Subscription = self.runtime.on_recorded(lambda _recorded: call(more[0].set))

@@ -100,7 +100,7 @@ class MockTeam:
 
     # --- what has happened ----------------------------------------------------------------
 
-    def events(self, *kinds: type[Any], agent: str | None = None) -> list[Any]:
+    def events(self, *kinds: type[object], agent: str | None = None) -> list[Any]:
         """Events of these classes, or all, oldest first; of one agent, by its first name."""
         stream_id = None if agent is None else self._stream_of(agent)
         return [
@@ -177,14 +177,14 @@ class MockTeam:
             raise TypeError("only a ManualClock can be advanced: pass `clock=ManualClock()`")
         self.clock.advance(seconds)
 
-    def _has(self, kinds: tuple[type[Any], ...], wanted: Wanted) -> bool:
+    def _has(self, kinds: tuple[type[object], ...], wanted: Wanted) -> bool:
         try:
             found = self.events(*kinds, agent=wanted.get("agent"))
         except LookupError:
             return False
         return len(found) >= wanted.get("count", 1)
 
-    def _missed(self, kinds: Sequence[type[Any]], wanted: Wanted) -> TimeoutError:
+    def _missed(self, kinds: Sequence[type[object]], wanted: Wanted) -> TimeoutError:
         names = ", ".join(kind.__name__ for kind in kinds)
         shown = "\n".join(self.timeline()[-SHOWN_LINES:])
         return TimeoutError(

@@ -68,7 +68,7 @@ class World:
         """After which position of the log a life ended, and at which place."""
         self._lock = threading.Lock()
 
-    def everything(self) -> list[RecordedEvent[Any]]:
+    def everything(self) -> list[RecordedEvent[object]]:
         """The whole journal."""
         return list(self.journal.through())
 
@@ -123,19 +123,19 @@ class MortalLife:
         self.changed = threading.Event()
         """Set when it dies, and when its scenario has ended."""
         self.has_ended = False
-        self.result: Any = None
+        self.result: object = None
         """What the scenario has returned."""
         self.close: Callable[[], None] = lambda: None
         """Clears the runtime away."""
         self.counted = {"append": 0, "effect": 0}
         self.in_flight: AppendRequest | None = None
         """The append that was about to be written when it died."""
-        self.heard: list[RecordedEvent[Any]] = []
+        self.heard: list[RecordedEvent[object]] = []
         """What subscribers were told, which is durable."""
         self._retry_of = retry_of
         self._lock = threading.Lock()
 
-    def hear(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def hear(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """Subscriber of the feed. On the writer thread."""
         self.heard.extend(recorded)
 
@@ -147,7 +147,7 @@ class MortalLife:
     def wrap_effects(self, perform: Performer) -> Performer:
         """A performer that ends with this life."""
 
-        async def performed(order: Order) -> Any:
+        async def performed(order: Order) -> object:
             if isinstance(order.effect, WaitUntil):
                 return await perform(order)
             number = self._next("effect")
@@ -213,7 +213,7 @@ class _MortalStore:
         self._life = life
         self._inner = life.world.store
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def submit(self, request: AppendRequest, on_appended: OnAppended) -> None:

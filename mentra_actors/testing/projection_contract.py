@@ -1,7 +1,7 @@
 """What every projection must do; authors of one run it under pytest. It needs `hypothesis`.
 
 class TestOutputTokens(ProjectionContract):
-def make_projection(self) -> Projection[Any]:
+def make_projection(self) -> AnyProjection:
 return OutputTokens()
 """
 
@@ -21,11 +21,11 @@ from mentra_actors.ids import StreamId, category_of, is_valid_name
 from mentra_actors.testing.decider_strategies import STREAMS, journals
 from mentra_actors.testing.patience import PatientContract
 from mentra_actors.testing.strategies import instances
-from projections.contract import Projection, fold_parts, fold_view, sees
+from projections.contract import AnyProjection, fold_parts, fold_view, sees
 
 __all__ = ["ProjectionContract"]
 
-_Journal: TypeAlias = Sequence[RecordedEvent[Any]]
+_Journal: TypeAlias = Sequence[RecordedEvent[object]]
 _SHORT, _LONG = 2, 12
 """Events in a log: a fault that a short one shows can be read."""
 
@@ -44,7 +44,7 @@ class ProjectionContract(PatientContract, abc.ABC):
     """Events that it counts, if it does not count all of a kind: calls of one tool, say."""
 
     @abc.abstractmethod
-    def make_projection(self) -> Projection[Any]:
+    def make_projection(self) -> AnyProjection:
         """The projection."""
 
     def test_it_has_a_name_and_a_version(self) -> None:
@@ -57,7 +57,7 @@ class ProjectionContract(PatientContract, abc.ABC):
         """A law that is tried on logs which say nothing to a projection proves nothing."""
         touched: list[str] = []
 
-        def check(projection: Projection[Any], journal: _Journal, _cut: int) -> None:
+        def check(projection: AnyProjection, journal: _Journal, _cut: int) -> None:
             touched.extend(key for one in journal for key in _keys_of(projection, one))
 
         self._forall(check)
@@ -66,7 +66,7 @@ class ProjectionContract(PatientContract, abc.ABC):
     def test_no_history_stops_it(self) -> None:
         """Not a strange order, not the events of a later release; and its view can be kept."""
 
-        def check(projection: Projection[Any], journal: _Journal, _cut: int) -> None:
+        def check(projection: AnyProjection, journal: _Journal, _cut: int) -> None:
             parts = fold_view(projection, journal)
             assert _kept(projection, parts) == parts
 
@@ -75,7 +75,7 @@ class ProjectionContract(PatientContract, abc.ABC):
     def test_what_it_cannot_understand_changes_nothing(self) -> None:
         """A view is the same as if an event that says nothing to this release were not there."""
 
-        def check(projection: Projection[Any], journal: _Journal, _cut: int) -> None:
+        def check(projection: AnyProjection, journal: _Journal, _cut: int) -> None:
             known = [one for one in journal if not isinstance(one.event, SkippedEvent)]
             assert fold_view(projection, journal) == fold_view(projection, known)
 
@@ -84,7 +84,7 @@ class ProjectionContract(PatientContract, abc.ABC):
     def test_nothing_is_changed_in_place(self) -> None:
         """A view that was handed out stays what it was, whatever is folded after it."""
 
-        def check(projection: Projection[Any], journal: _Journal, _cut: int) -> None:
+        def check(projection: AnyProjection, journal: _Journal, _cut: int) -> None:
             parts: dict[str, Any] = {}
             for one in journal:
                 for key in _keys_of(projection, one):
@@ -99,28 +99,28 @@ class ProjectionContract(PatientContract, abc.ABC):
     def test_a_restart_leaves_no_trace(self) -> None:
         """A view that was kept at any place and folded on is that of one fold."""
 
-        def check(projection: Projection[Any], journal: _Journal, cut: int) -> None:
+        def check(projection: AnyProjection, journal: _Journal, cut: int) -> None:
             kept = _kept(projection, fold_view(projection, journal[:cut]))
             touched = fold_parts(projection, journal[cut:], kept.get)
             assert {**kept, **touched} == fold_view(projection, journal)
 
         self._forall(check)
 
-    def _forall(self, check: Callable[[Projection[Any], _Journal, int], None]) -> None:
+    def _forall(self, check: Callable[[AnyProjection, _Journal, int], None]) -> None:
         projection = self.make_projection()
         for size in (_SHORT, _LONG):
 
             @self.settings
             @given(_journals_for(projection, self.events, size), st.integers(0, size))
-            def law(journal: list[RecordedEvent[Any]], cut: int) -> None:
+            def law(journal: list[RecordedEvent[object]], cut: int) -> None:
                 check(projection, journal, cut)
 
             law()
 
 
 def _journals_for(
-    projection: Projection[Any], events: Sequence[Any], size: int
-) -> SearchStrategy[list[RecordedEvent[Any]]]:
+    projection: AnyProjection, events: Sequence[object], size: int
+) -> SearchStrategy[list[RecordedEvent[object]]]:
     """Logs of all kinds; most of what is in them is for this projection."""
     handled = EVENT_TYPES if projection.handles is None else projection.handles
     kinds = [kind for kind in EVENT_TYPES if kind in handled]
@@ -132,7 +132,7 @@ def _journals_for(
     return journals(max_size=size, events=st.one_of(chosen), streams=_streams_of(projection))
 
 
-def _streams_of(projection: Projection[Any]) -> Sequence[StreamId]:
+def _streams_of(projection: AnyProjection) -> Sequence[StreamId]:
     """Those that it reads; of categories that no stream of the tests has, one each."""
     named: frozenset[str] = getattr(projection, "streams", frozenset())
     if named:
@@ -145,11 +145,11 @@ def _streams_of(projection: Projection[Any]) -> Sequence[StreamId]:
     return [*found, *(StreamId(f"{one}-lead") for one in sorted(missing))]
 
 
-def _keys_of(projection: Projection[Any], one: RecordedEvent[Any]) -> Iterable[str]:
+def _keys_of(projection: AnyProjection, one: RecordedEvent[object]) -> Iterable[str]:
     return dict.fromkeys(projection.keys(one)) if sees(projection)(one) else ()
 
 
-def _kept(projection: Projection[Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(projection: AnyProjection, parts: Mapping[str, object]) -> dict[str, object]:
     """The parts as they come back from a view store."""
     decoder = msgspec.msgpack.Decoder(projection.view_type)
     return {key: decoder.decode(msgspec.msgpack.encode(part)) for key, part in parts.items()}

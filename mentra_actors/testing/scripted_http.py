@@ -47,7 +47,7 @@ NOW = 784111777.0
 """The clock of a scripted provider: Sun, 06 Nov 1994 08:49:37 GMT."""
 
 
-def frame(**event: Any) -> bytes:
+def frame(**event: object) -> bytes:
     """One server-sent event."""
     return f"data: {json.dumps(event)}\n\n".encode()
 

@@ -104,7 +104,7 @@ def instances(of: type[T]) -> SearchStrategy[T]:
     return _strategy_of(of)
 
 
-def _strategy_of(kind: Any) -> SearchStrategy[Any]:
+def _strategy_of(kind: object) -> SearchStrategy[Any]:
     if kind in _POOLS:
         return _POOLS[kind]
     if kind not in _made:
@@ -112,7 +112,7 @@ def _strategy_of(kind: Any) -> SearchStrategy[Any]:
     return _made[kind]
 
 
-def _built(kind: Any) -> SearchStrategy[Any]:
+def _built(kind: object) -> SearchStrategy[object]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return st.sampled_from(arguments)
@@ -134,7 +134,9 @@ def _built(kind: Any) -> SearchStrategy[Any]:
     raise TypeError(f"no strategy for the field type {kind!r}")
 
 
-def any_history(event_types: Iterable[type[Any]], max_size: int = 20) -> SearchStrategy[list[Any]]:
+def any_history(
+    event_types: Iterable[type[object]], max_size: int = 20
+) -> SearchStrategy[list[Any]]:
     """Events of these classes in any order and number, skipped events among them."""
     skipped = st.builds(
         lambda of, event_type, payload: of(event_type=event_type, payload=payload),
@@ -246,11 +248,11 @@ _job_outcomes: SearchStrategy[Any] = st.one_of(
         exited_at=st.none() | moments,
     ),
 )
-_job_stops: SearchStrategy[Any] = st.builds(
+_job_stops: SearchStrategy[RequestJobStop] = st.builds(
     RequestJobStop,
     job_id=_jobs,
     cause=st.sampled_from(["cancel", "time_limit"]),
     now=moments,
     by=_names,
 )
-_closings: SearchStrategy[Any] = st.builds(StopAllJobs, now=moments, reason=words)
+_closings: SearchStrategy[StopAllJobs] = st.builds(StopAllJobs, now=moments, reason=words)

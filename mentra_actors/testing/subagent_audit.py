@@ -33,7 +33,7 @@ class SubagentAudit:
     left_runs: dict[str, str] = field(default_factory=dict)
     """Ids of runs that have ended without an answer they waited for, by its model call."""
 
-    def read(self, event: Any, run: AuditedRun | None, open_keys: Sequence[str]) -> None:
+    def read(self, event: object, run: AuditedRun | None, open_keys: Sequence[str]) -> None:
         """Judge one more event."""
         match event:
             case e.SubagentSpawned():

@@ -33,7 +33,7 @@ _letters = st.builds(
     causation=st.sampled_from(["", "agent-a/model-1"]),
     earlier=st.just("") | _letter_ids,
 )
-_ASKED: dict[str, SearchStrategy[Any]] = {
+_ASKED: dict[str, SearchStrategy[object]] = {
     "command_id": _command_ids,
     "now": st.sampled_from([0.0, 1.0, 7.5]),
 }

@@ -21,6 +21,7 @@ import anyio
 import msgspec
 import pytest
 
+from mentra_actors.json_types import Json
 from mentra_actors.providers.scripted import ScriptedModel, call
 from mentra_actors.runtime.settings import RuntimeOptions
 from mentra_actors.runtime.sync_runtime import SyncRuntime
@@ -38,9 +39,9 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 class ToolContract(PatientContract, abc.ABC):
     """Subclass it, say which tool and which arguments, and pytest collects the tests."""
 
-    arguments: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    arguments: ClassVar[Sequence[Json]] = ()
     """Calls that succeed: one at least."""
-    wrong_arguments: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    wrong_arguments: ClassVar[Sequence[Json]] = ()
     """Calls that must be refused before they run."""
     options: ClassVar[RuntimeOptions] = {}
     """More for the runtime in which it is called: `context`, `policy`."""
@@ -118,11 +119,11 @@ class ToolContract(PatientContract, abc.ABC):
         assert found.verdict != "done"
 
 
-def _script(tool: Tool, arguments: Mapping[str, Any]) -> list[Any]:
+def _script(tool: Tool, arguments: Mapping[str, object]) -> list[Any]:
     return [[call(tool.name, **arguments)], "Done."]
 
 
-def _awaited(answer: Any) -> Any:
+def _awaited(answer: object) -> object:
     if not inspect.isawaitable(answer):
         return answer
 

@@ -16,6 +16,7 @@ from mentra_actors.domain.model_call import ToolSpec
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.domain.tool_call import OutgoingMail, ProbeVerdict, RetryMode
 from mentra_actors.ids import AgentId, CommandId, StreamId, TeamId
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
 from mentra_actors.tools.policy import RuntimePolicy
 from mentra_actors.tools.schemas.schema_faults import faults_by_schema
@@ -92,7 +93,7 @@ class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Commands(Protocol):
     """The way from a tool to the actors of this runtime. Awaited on the effects loop."""
 
-    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+    async def ask(self, stream_id: StreamId, command: object) -> Any:
         """Send a command and return the state after it is durable.
 
         Raises:
@@ -163,7 +164,7 @@ class FinishedToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tool: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
     content: str
     idempotency_key: str
     is_known: bool = True
@@ -227,7 +228,7 @@ class ToolContext:
     failed. Only the tool `compact` has it."""
     workplace: Workplace = field(default_factory=_nowhere)
     """Where this call works on this machine: its directory, the policy, commands."""
-    application: Mapping[type[Any], Any] = field(default_factory=dict)
+    application: Mapping[type[object], object] = field(default_factory=dict)
     """What the program has given to its tools, by type; see `app`."""
     memory: MemoryPort = field(default_factory=NoMemory)
     """What the agent remembers for long."""
@@ -307,7 +308,7 @@ def subagent_request(prompt: str, **options: Any) -> SubagentRequest:
     return checked
 
 
-Preview = Callable[[Mapping[str, Any], Workplace], Mapping[str, Any]]
+Preview = Callable[[Json, Workplace], Json]
 """What a call would do, as JSON data for whoever decides about it: with resolved paths
 (`resolved_…`), and with all that makes a difference, since a decision about exactly this call
 speaks of all calls with the same preview. Runs on a worker thread, before the call may start and
@@ -338,13 +339,13 @@ class Tool:
     name: str
     description: str
     input_schema: str
-    run: Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]
+    run: Callable[[Json, ToolContext], Awaitable[object]]
     retry: RetryMode = "never"
     probe: Probe | None = None
     compensate: Compensate | None = None
-    is_parallel: Callable[[Mapping[str, Any]], bool] = field(default=lambda _arguments: False)
+    is_parallel: Callable[[Json], bool] = field(default=lambda _arguments: False)
     timeout_s: float | None = None
-    check: Callable[[Mapping[str, Any]], str] | None = None
+    check: Callable[[Json], str] | None = None
     is_deferred: bool = False
     strict: bool | None = None
     traits: ToolTraits = field(default_factory=ToolTraits)
@@ -352,7 +353,7 @@ class Tool:
     terminal: bool = False
     guide: str = ""
 
-    def faults(self, arguments: Mapping[str, Any]) -> str:
+    def faults(self, arguments: Mapping[str, object]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
 
         To be asked before a call is reviewed or started. Raises nothing, unless the tool's own

@@ -6,12 +6,13 @@ hooks see the outcome, the last one first.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from mentra_actors.domain.tool_call import RetryMode, ToolOutcome
 from mentra_actors.ids import AgentId, EffectId, RunId, TeamId
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.traits import ToolTraits
 
 __all__ = [
@@ -49,7 +50,7 @@ class Ask(msgspec.Struct, frozen=True):
 class Modify(msgspec.Struct, frozen=True):
     """The call goes on with other arguments; the log says which, and why."""
 
-    arguments: dict[str, Any]
+    arguments: JsonObject
     reason: str = ""
 
 
@@ -73,12 +74,12 @@ class CallPreview(msgspec.Struct, frozen=True, kw_only=True):
     key: EffectId
     call_id: str
     tool: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
     retry: RetryMode
     parallel: bool
     traits: ToolTraits
     working_directory: str
-    structured: dict[str, Any] = {}
+    structured: JsonObject = {}
     is_by_tool: bool = False
 
 

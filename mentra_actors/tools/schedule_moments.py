@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from itertools import count, islice
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -184,7 +184,7 @@ def listed_schedules(schedules: Iterable[Schedule]) -> tuple[ListedSchedule, ...
     return tuple(ListedSchedule(schedule=one, next_due=_next(one)) for one in schedules)
 
 
-def schedule_json(listed: ListedSchedule) -> dict[str, Any]:
+def schedule_json(listed: ListedSchedule) -> dict[str, object]:
     """A schedule as models see it."""
     one = listed.schedule
     zone = one.timing.time_zone if isinstance(one.timing, Cron) else _UTC

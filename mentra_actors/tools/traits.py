@@ -6,7 +6,7 @@ authorizer decides by them.
 
 import difflib
 import re
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -79,7 +79,7 @@ def require_sound_traits(name: str, traits: ToolTraits) -> ToolTraits:
     Raises:
         InvalidTool: they do; the message says how.
     """
-    words: tuple[tuple[str, Any], ...] = (
+    words: tuple[tuple[str, object], ...] = (
         (traits.side_effects, SideEffects),
         (traits.durability, Durability),
         (traits.approval, ApprovalCategory),
@@ -88,7 +88,7 @@ def require_sound_traits(name: str, traits: ToolTraits) -> ToolTraits:
         if word not in get_args(kind):
             known = ", ".join(get_args(kind))
             raise InvalidTool(f"tool {name!r}: {word!r} is not one of {known}")
-    capabilities: tuple[Any, ...] = traits.capabilities
+    capabilities: tuple[object, ...] = traits.capabilities
     for capability in capabilities:
         if not isinstance(capability, str) or _CAPABILITY.fullmatch(capability) is None:
             raise InvalidTool(f"tool {name!r}: a capability is a word, not {capability!r}")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio.to_thread
 
@@ -58,7 +58,7 @@ class Workplace:
     hidden: tuple[str, ...] = ()
     only_looks: bool = False
     pins: PinnedRoots = field(default_factory=PinnedRoots)
-    previewed: Mapping[str, Any] | None = None
+    previewed: Mapping[str, object] | None = None
 
     def roots(self) -> Roots:
         """Real paths of what the policy opens here. Looks at them: on a worker thread.

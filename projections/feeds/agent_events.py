@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.decide.compactions import MOST_ATTEMPTS
 from mentra_actors.domain.agent.profile import COMPACT
@@ -50,7 +51,9 @@ _NO_CALL = OpenCall(call_id="", tool="", arguments="")
 _replace = msgspec.structs.replace
 
 
-def agent_events(state: AgentFeedState, event: Any) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
+def agent_events(
+    state: AgentFeedState, event: object
+) -> tuple[AgentFeedState, Sequence[AgentEvent]]:
     """What one event of an agent's stream means for its feed, and the state after it. Pure.
 
     Events that say nothing to programs give nothing.
@@ -274,7 +277,7 @@ def _effects(count: int) -> str:
 
 _RUN_ENDS = (e.RunFinished, e.RunCancelled)
 
-_STEPS: Mapping[type[Any], _Step] = {
+_STEPS: Mapping[type[object], _Step] = {
     e.ModelCallRequested: _requested,
     e.ModelReplied: _replied,
     e.ModelCallFailed: _model_failed,
@@ -296,7 +299,7 @@ _STEPS: Mapping[type[Any], _Step] = {
     e.InputReturned: lambda state, event: _mail(state, state.unread | set(event.mail_ids)),
 }
 
-_PLAIN: Mapping[type[Any], Callable[[Any], AgentEvent]] = {
+_PLAIN: ByEvent[AgentEvent] = {
     e.RunStarted: lambda event: told.RunStarted(run_id=event.run_id, resumes=event.resumes),
     e.RunFinished: lambda event: told.RunFinished(
         run_id=event.run_id, ending=event.ending, early_end=event.early_end

@@ -4,11 +4,12 @@ Beside the agent's own stream these are its background jobs, its memory and its 
 another stream says nothing about come from the feed of the agent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import text_of
 from mentra_actors.ids import AgentId
@@ -38,7 +39,10 @@ class SessionFeedState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def session_events(
-    state: SessionFeedState, event: Any, *, mutability_of: MutabilityOf = lambda _tool: "unknown"
+    state: SessionFeedState,
+    event: object,
+    *,
+    mutability_of: MutabilityOf = lambda _tool: "unknown",
 ) -> tuple[SessionFeedState, Sequence[SessionEvent]]:
     """What one event means for a session, and the state after it; see `agent_events`."""
     tasks, said = task_events(state.tasks, event)
@@ -107,7 +111,7 @@ def _completed(event: a.ToolExecutionFinished) -> SessionEvent:
     )
 
 
-_WORDS: Mapping[type[Any], Callable[[Any], SessionEvent]] = {
+_WORDS: ByEvent[SessionEvent] = {
     a.InputAdded: lambda event: s.UserMessage(
         source=event.source, input_id=event.input_id, text=event.text
     ),

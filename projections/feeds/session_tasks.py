@@ -41,7 +41,7 @@ class SessionTasks(msgspec.Struct, frozen=True, kw_only=True):
 _Told: TypeAlias = tuple[SessionTasks, Sequence[SessionEvent]]
 
 
-def task_events(state: SessionTasks, event: Any) -> _Told:
+def task_events(state: SessionTasks, event: object) -> _Told:
     """What an event says of the agent's helpers and of its memory, and the state after it."""
     step = _STEPS.get(type(event))
     return (state, ()) if step is None else step(state, event)
@@ -189,7 +189,7 @@ def _forgotten(state: SessionTasks, event: MemoryForgotten) -> _Told:
     return after, (update,)
 
 
-_STEPS: Mapping[type[Any], Callable[[SessionTasks, Any], _Told]] = {
+_STEPS: Mapping[type[object], Callable[[SessionTasks, Any], _Told]] = {
     e.AgentSpawned: _began,
     e.AgentRenamed: _renamed,
     e.SubagentSpawned: _subagent_spawned,

@@ -13,7 +13,7 @@ from projections.hooks.hook_event import HookEvent
 
 __all__ = ["BackgroundHookState", "background_hook_events"]
 
-_ENDS: Mapping[type[Any], str] = {
+_ENDS: Mapping[type[object], str] = {
     e.JobFailed: "failed",
     e.JobTimedOut: "timed_out",
     e.JobCancelled: "cancelled",

@@ -1,7 +1,6 @@
 """What every event of hooks has."""
 
 import re
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ def _snake_case(name: str) -> str:
     return _WORD.sub("_", name).lower()
 
 
-def kind_of(event: Any) -> str:
+def kind_of(event: object) -> str:
     """The kind of an event, or of a class of them: `run_started`."""
     return _snake_case((event if isinstance(event, type) else type(event)).__name__)
 

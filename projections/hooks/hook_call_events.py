@@ -174,7 +174,7 @@ def _undone(state: AgentHookState, event: e.ToolCallCompensated, at: Place) -> O
     return state, (finished,)
 
 
-def _of_call(state: AgentHookState, key: EffectId, event: Any = None) -> dict[str, Any]:
+def _of_call(state: AgentHookState, key: EffectId, event: object = None) -> dict[str, Any]:
     """Which call it is; what the event itself says counts first."""
     call = state.calls.get(key, _NO_CALL)
     return {
@@ -184,7 +184,7 @@ def _of_call(state: AgentHookState, key: EffectId, event: Any = None) -> dict[st
     }
 
 
-def _with_call(state: AgentHookState, key: EffectId, **changes: Any) -> AgentHookState:
+def _with_call(state: AgentHookState, key: EffectId, **changes: object) -> AgentHookState:
     call = state.calls.get(key)
     if call is None:
         return state
@@ -197,7 +197,7 @@ def _without_call(state: AgentHookState, key: EffectId) -> AgentHookState:
     return _replace(state, calls={one: call for one, call in state.calls.items() if one != key})
 
 
-CALL_STEPS: Mapping[type[Any], Step] = {
+CALL_STEPS: Mapping[type[object], Step] = {
     e.ToolCallsPlanned: _planned,
     e.ToolAuthorizationEvaluated: _evaluated,
     e.PermissionRequested: _asked,

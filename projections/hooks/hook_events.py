@@ -32,7 +32,7 @@ __all__ = ["agent_hook_events"]
 _replace = msgspec.structs.replace
 
 
-def agent_hook_events(state: AgentHookState, recorded: RecordedEvent[Any]) -> Outcome:
+def agent_hook_events(state: AgentHookState, recorded: RecordedEvent[object]) -> Outcome:
     """What one event of an agent's stream says, and the state after it; often nothing."""
     step = _STEPS.get(type(recorded.event))
     if step is None:
@@ -215,7 +215,7 @@ def _cut(state: AgentHookState, reason: str, at: Place) -> Outcome:
     return _replace(state, attempt=_replace(attempt, is_cut=True)), (finished,)
 
 
-_STEPS: Mapping[type[Any], Step] = {
+_STEPS: Mapping[type[object], Step] = {
     e.AgentSpawned: _spawned,
     e.AgentReconfigured: _reconfigured,
     e.ModelCallRequested: _requested,

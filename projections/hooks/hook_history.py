@@ -51,9 +51,9 @@ class HookFold:
     def __init__(self, journal: Journal, *, kept_states: int = _KEPT_STATES) -> None:
         self._journal = journal
         self._kept_states = kept_states
-        self._states: OrderedDict[StreamId, Any] = OrderedDict()
+        self._states: OrderedDict[StreamId, object] = OrderedDict()
 
-    def told(self, recorded: RecordedEvent[Any]) -> Sequence[HookEvent]:
+    def told(self, recorded: RecordedEvent[object]) -> Sequence[HookEvent]:
         """What one event says: nothing, one thing or several. Events come in the log's order.
 
         Raises:
@@ -71,7 +71,7 @@ class HookFold:
             self._states.popitem(last=False)
         return events
 
-    def _state_before(self, recorded: RecordedEvent[Any], kind: "_Kind") -> Any:
+    def _state_before(self, recorded: RecordedEvent[object], kind: "_Kind") -> object:
         if recorded.stream_id in self._states:
             return self._states[recorded.stream_id]
         state, after, last = kind.initial, 0, recorded.stream_version - 1
@@ -87,7 +87,7 @@ class _Kind(NamedTuple):
     """How the streams of a category are told."""
 
     initial: Any
-    step: Callable[[Any, RecordedEvent[Any]], tuple[Any, Sequence[HookEvent]]]
+    step: Callable[[Any, RecordedEvent[object]], tuple[Any, Sequence[HookEvent]]]
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -97,7 +97,7 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-def _prepared(recorded: RecordedEvent[Any], event: LeaseAcquired) -> HookEvent:
+def _prepared(recorded: RecordedEvent[object], event: LeaseAcquired) -> HookEvent:
     return RecoveryPrepared(
         runtime_instance_id=event.holder,
         agent_id=AgentId(""),

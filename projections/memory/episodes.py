@@ -142,7 +142,7 @@ class EpisodeFold:
         """From where an empty fold comes to the same records as this one."""
         return min([self._telling.at, *self._telling.needed()])
 
-    def step(self, event: Any, version: int) -> Remembered | None:
+    def step(self, event: object, version: int) -> Remembered | None:
         """Take one event, or a part of a split one; what is remembered since, if anything is."""
         telling = self._telling
         if version > telling.at.version:
@@ -306,7 +306,7 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-_STEPS: Mapping[type[Any], Callable[[_Telling, Any], tuple[MemoryRecord, int] | None]] = {
+_STEPS: Mapping[type[object], Callable[[_Telling, Any], tuple[MemoryRecord, int] | None]] = {
     e.PromptAccepted: _Telling.prompt,
     e.MailTaken: _Telling.mail,
     e.MailHandedOver: _Telling.handed_over,

@@ -8,7 +8,6 @@ that comes after reads again from before the oldest thing that was not told yet.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mentra_actors.domain.memory import MemoryForgotten, MemoryRecorded
 from mentra_actors.domain.memory_views import MemoryView, ViewedStream
@@ -145,7 +144,7 @@ class Following:
 
 
 def _net_change(
-    events: Sequence[RecordedEvent[Any]],
+    events: Sequence[RecordedEvent[object]],
 ) -> tuple[Sequence[Remembered], Sequence[str]]:
     """What is to be added and what is to be taken out: what came and went is never written."""
     forgotten = [one.event.record_id for one in events if isinstance(one.event, MemoryForgotten)]

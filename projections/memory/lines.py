@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +16,7 @@ _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 """JSON may have them as they are, but many readers of lines would end one there."""
 
 
-def record_fields(record: MemoryRecord) -> dict[str, Any]:
+def record_fields(record: MemoryRecord) -> dict[str, object]:
     """A record for programs; `recorded_at` is Unix seconds."""
     return {
         "id": record.record_id,

@@ -23,7 +23,7 @@ class _Matrix:
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.known: set[int] = set()
-        self.parts: list[Any] = []
+        self.parts: list[object] = []
         self.through = (0, 0)
         """The highest numbers of records and of vectors that were looked at."""
 

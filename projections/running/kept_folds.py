@@ -6,7 +6,7 @@ from typing import Any
 
 from mentra_actors.errors import StoreError
 from mentra_actors.store.ports import JournalReader
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.fingerprint import UNKNOWN, fingerprint_at
 from projections.running.rebuild import own_view
 from projections.stores.part_codec import PartCodec
@@ -26,7 +26,7 @@ class KeptFolds:
         self._reader = reader
 
     def before(
-        self, projection: Projection[Any], position: int, *, after: int
+        self, projection: AnyProjection, position: int, *, after: int
     ) -> tuple[int, Mapping[str, Any]] | None:
         """Checkpoint and parts of the kept view, if `after < checkpoint <= position`; else None.
 
@@ -39,8 +39,8 @@ class KeptFolds:
             return None
 
     def _before(
-        self, projection: Projection[Any], position: int, after: int
-    ) -> tuple[int, Mapping[str, Any]] | None:
+        self, projection: AnyProjection, position: int, after: int
+    ) -> tuple[int, Mapping[str, object]] | None:
         view, codec = own_view(projection), PartCodec(projection)
         mark = self._views.marked_checkpoint(view)
         if not after < mark.position <= position:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from projections.contract import Projection, ProjectionFailed, fold_parts
+from projections.contract import AnyProjection, ProjectionFailed, fold_parts
 from projections.running.page_reading import Page
 from projections.running.rebuild import own_view, swap_if_caught_up
 from projections.sql_projection import SqlProjection, rows_of
@@ -35,10 +35,10 @@ class PageFold:
     def __init__(
         self,
         views: ViewStore,
-        projections: Mapping[str, Projection[Any]],
+        projections: Mapping[str, AnyProjection],
         fingerprint_at: Callable[[int], int],
         *,
-        view_of: Callable[[Projection[Any]], ViewId] = own_view,
+        view_of: Callable[[AnyProjection], ViewId] = own_view,
     ) -> None:
         """`fingerprint_at` gives that of the event at a position of the log."""
         self.failed: dict[str, ProjectionFailed] = {}
@@ -52,7 +52,7 @@ class PageFold:
         self._warm: dict[str, tuple[int, _Parts]] = {}
         self._rebuilt: set[str] = set()
 
-    def carry_on(self, group: Sequence[Projection[Any]], page: Page, checkpoint: int) -> None:
+    def carry_on(self, group: Sequence[AnyProjection], page: Page, checkpoint: int) -> None:
         """Fold `page` into the views of `group`, whose checkpoint is `checkpoint`.
 
         Raises:
@@ -77,7 +77,7 @@ class PageFold:
             if self._view_of(projection) == own_view(projection):
                 swap_if_caught_up(self._views, projection)
 
-    def rebuild(self, projection: Projection[Any], damage: ViewDamaged) -> None:
+    def rebuild(self, projection: AnyProjection, damage: ViewDamaged) -> None:
         """Drop a view that cannot be read; it is folded again. The second time it has failed."""
         name = projection.name
         if name in self._rebuilt:
@@ -88,7 +88,7 @@ class PageFold:
         self._warm.pop(name, None)
         self._views.drop(self._view_of(projection))
 
-    def take_up(self, projection: Projection[Any]) -> None:
+    def take_up(self, projection: AnyProjection) -> None:
         """Fold this one from now on, under a name that is there; it has not failed any more."""
         name = projection.name
         self._codecs[name] = PartCodec(projection)
@@ -97,7 +97,7 @@ class PageFold:
         self.failed.pop(name, None)
 
     def _outcome(
-        self, projection: Projection[Any], page: Page, checkpoint: int
+        self, projection: AnyProjection, page: Page, checkpoint: int
     ) -> tuple[ViewCommit | None, _Parts]:
         """What to commit of one view; None if it cannot be carried on."""
         name = projection.name
@@ -118,7 +118,7 @@ class PageFold:
             return None, {}
 
     def _folded(
-        self, projection: Projection[Any], page: Page, checkpoint: int, warm: _Parts
+        self, projection: AnyProjection, page: Page, checkpoint: int, warm: _Parts
     ) -> tuple[ViewCommit | None, _Parts]:
         if page.through <= checkpoint:
             return None, {}
@@ -155,8 +155,8 @@ class PageFold:
         )
 
     def _part_before(
-        self, projection: Projection[Any], checkpoint: int, warm: _Parts
-    ) -> Callable[[str], Any | None]:
+        self, projection: AnyProjection, checkpoint: int, warm: _Parts
+    ) -> Callable[[str], object | None]:
         view, codec = self._view_of(projection), self._codecs[projection.name]
 
         def part_before(key: str) -> Any | None:
@@ -167,7 +167,7 @@ class PageFold:
 
         return part_before
 
-    def _encoded(self, projection: Projection[Any], parts: _Parts, page: Page) -> dict[str, bytes]:
+    def _encoded(self, projection: AnyProjection, parts: _Parts, page: Page) -> dict[str, bytes]:
         codec = self._codecs[projection.name]
         try:
             return {key: codec.encode(part) for key, part in parts.items()}

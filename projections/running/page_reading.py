@@ -5,7 +5,6 @@ about the time that it takes to read it.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -13,7 +12,7 @@ from mentra_actors.codec.event_codec import EventCodec, tag_of
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.declared import checked_projection
 
 __all__ = ["Page", "PageReading", "lag_since"]
@@ -22,7 +21,7 @@ __all__ = ["Page", "PageReading", "lag_since"]
 class Page(msgspec.Struct, frozen=True):
     """The events that were wanted among those up to position `through`, which were all read."""
 
-    events: Sequence[RecordedEvent[Any]]
+    events: Sequence[RecordedEvent[object]]
     through: int
 
     def before(self, position: int) -> "Page":
@@ -39,7 +38,7 @@ class PageReading:
         self._codec = codec
         self._page_events = page_events
 
-    def page(self, group: Iterable[Projection[Any]], *, after: int, through: int) -> Page:
+    def page(self, group: Iterable[AnyProjection], *, after: int, through: int) -> Page:
         """The next page for a group, after a position and up to one that the log has reached.
 
         Raises:
@@ -56,7 +55,7 @@ class PageReading:
             return Page([one for one in found if one.global_position <= through], through)
         return Page(found, found[-1].global_position)
 
-    def check(self, projection: Projection[Any]) -> None:
+    def check(self, projection: AnyProjection) -> None:
         """See that the log can hold the events that a projection wants to see.
 
         Raises:
@@ -73,9 +72,9 @@ class PageReading:
                 "of this log; `mentra_actors.events` has them all"
             )
 
-    def _tags_of(self, wanted: Sequence[Projection[Any]]) -> frozenset[str]:
+    def _tags_of(self, wanted: Sequence[AnyProjection]) -> frozenset[str]:
         """Tags as they are stored, those of earlier releases among them; none for all."""
-        classes: set[type[Any]] = set()
+        classes: set[type[object]] = set()
         for one in wanted:
             if one.handles is None:
                 return frozenset()
@@ -83,7 +82,7 @@ class PageReading:
         return frozenset(map(tag_of, classes)) | self._codec.older_tags
 
 
-def _categories_of(wanted: Sequence[Projection[Any]]) -> frozenset[str]:
+def _categories_of(wanted: Sequence[AnyProjection]) -> frozenset[str]:
     categories: frozenset[str] = frozenset()
     for one in wanted:
         own: frozenset[str] = getattr(one, "categories", frozenset())

@@ -16,7 +16,7 @@ import msgspec
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
-from projections.contract import Projection, fold_parts, sees
+from projections.contract import AnyProjection, Projection, fold_parts, sees
 from projections.declared import checked_projection
 from projections.running.kept_folds import KeptFolds
 
@@ -51,7 +51,7 @@ class OnlyPart(Generic[V]):
         self.categories = getattr(projection, "categories", frozenset[str]())
         self.streams = getattr(projection, "streams", frozenset[str]())
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (self._key,) if self._key in self._projection.keys(recorded) else ()
 
@@ -59,7 +59,7 @@ class OnlyPart(Generic[V]):
         """See `Projection.initial`."""
         return self._projection.initial(key)
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
         """See `Projection.apply`."""
         return self._projection.apply(view, key, recorded)
 
@@ -67,7 +67,7 @@ class OnlyPart(Generic[V]):
 class _Folds(msgspec.Struct, frozen=True):
     """Folds of one projection, by ascending position."""
 
-    projection: Projection[Any]
+    projection: AnyProjection
     positions: list[int] = []
     views: list[Mapping[str, Any]] = []
 
@@ -80,7 +80,7 @@ class _KeptHere:
         self._lock = threading.Lock()
 
     def nearest(
-        self, projection: Projection[Any], key: str | None, position: int
+        self, projection: AnyProjection, key: str | None, position: int
     ) -> tuple[int, Mapping[str, Any]]:
         """The last one that is not after a position, of one part or (None) of all."""
         with self._lock:
@@ -92,10 +92,10 @@ class _KeptHere:
 
     def keep(
         self,
-        projection: Projection[Any],
+        projection: AnyProjection,
         key: str | None,
         position: int,
-        parts: Mapping[str, Any],
+        parts: Mapping[str, object],
     ) -> None:
         """Keep one; the one that is nearest to the one before it goes if there are too many."""
         with self._lock:
@@ -169,21 +169,21 @@ class PastViews:
         return parts.get(key)
 
     def handled(
-        self, projection: Projection[Any], after: int, through: int
-    ) -> Iterator[RecordedEvent[Any]]:
+        self, projection: AnyProjection, after: int, through: int
+    ) -> Iterator[RecordedEvent[object]]:
         """The events between two positions that a projection wants to see."""
         events = self._journal.between(after, through, of_types=projection.handles)
         return filter(sees(projection), events)
 
 
-def _position(fold: tuple[int, Mapping[str, Any]]) -> int:
+def _position(fold: tuple[int, Mapping[str, object]]) -> int:
     return fold[0]
 
 
 def folded_from(
     projection: Projection[V],
     before: Mapping[str, V],
-    events: Iterable[RecordedEvent[Any]],
+    events: Iterable[RecordedEvent[object]],
 ) -> Mapping[str, V]:
     """A view carried on by some events; `before` stays as it is.
 

@@ -12,10 +12,9 @@ lies in what the log has got since; there the event is another one than that of 
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from mentra_actors.store.ports import JournalReader
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.fingerprint import fingerprint_at
 from projections.stores.view_store import ViewId, ViewStore
 
@@ -30,19 +29,19 @@ __all__ = [
 _LOG = logging.getLogger(__name__)
 
 
-def own_view(projection: Projection[Any]) -> ViewId:
+def own_view(projection: AnyProjection) -> ViewId:
     """The view that this version of the projection writes."""
     return ViewId(projection.name, projection.version)
 
 
-def served_view(views: ViewStore, projection: Projection[Any]) -> ViewId:
+def served_view(views: ViewStore, projection: AnyProjection) -> ViewId:
     """The view to read: the older one that serves still, else the own one."""
     serving = views.serving(projection.name)
     is_older = 0 < serving < projection.version
     return ViewId(projection.name, serving) if is_older else own_view(projection)
 
 
-def swap_if_caught_up(views: ViewStore, projection: Projection[Any]) -> None:
+def swap_if_caught_up(views: ViewStore, projection: AnyProjection) -> None:
     """Let the own view serve, if it has reached the older one that does."""
     own = own_view(projection)
     serving = views.serving(projection.name)
@@ -53,7 +52,7 @@ def swap_if_caught_up(views: ViewStore, projection: Projection[Any]) -> None:
 
 
 def drop_views_beyond_log(
-    views: ViewStore, reader: JournalReader, projections: Sequence[Projection[Any]]
+    views: ViewStore, reader: JournalReader, projections: Sequence[AnyProjection]
 ) -> Sequence[ViewId]:
     """Drop each view, own or older, that is ahead of the log; which ones that were."""
     stored = _views_of(views, projections)
@@ -75,7 +74,7 @@ def drop_views_beyond_log(
 
 
 def drop_views_of_another_past(
-    views: ViewStore, reader: JournalReader, projections: Sequence[Projection[Any]]
+    views: ViewStore, reader: JournalReader, projections: Sequence[AnyProjection]
 ) -> Sequence[ViewId]:
     """Drop each view, own or older, whose last event the log does not have; which ones.
 
@@ -97,5 +96,5 @@ def drop_views_of_another_past(
     return dropped
 
 
-def _views_of(views: ViewStore, projections: Sequence[Projection[Any]]) -> set[ViewId]:
+def _views_of(views: ViewStore, projections: Sequence[AnyProjection]) -> set[ViewId]:
     return {view for p in projections for view in (served_view(views, p), own_view(p))}

@@ -6,9 +6,9 @@ wrong, and one that a dying process has left is begun again.
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.page_fold import PageFold
 from projections.running.page_reading import PageReading
 from projections.running.rebuild import own_view
@@ -20,14 +20,14 @@ OnProgress: TypeAlias = Callable[[int, int], None]
 """Called with the lowest checkpoint and the position aimed at, on the thread that catches up."""
 
 
-def draft_view(projection: Projection[Any]) -> ViewId:
+def draft_view(projection: AnyProjection) -> ViewId:
     """Where a view is made anew."""
     return ViewId(projection.name, projection.version + DRAFT_VERSIONS)
 
 
 def rebuild_beside(
     views: ViewStore,
-    projection: Projection[Any],
+    projection: AnyProjection,
     pages: PageReading,
     fingerprint_at: Callable[[int], int],
     *,

@@ -15,7 +15,7 @@ import msgspec
 from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.store.ports import JournalReader
-from projections.contract import ONE_PART, Projection
+from projections.contract import ONE_PART, AnyProjection
 from projections.running.fingerprint import fingerprint_at
 from projections.running.follower import Follower
 from projections.running.page_fold import PageFold
@@ -69,7 +69,7 @@ class ProjectionRunner:
         self,
         reader: JournalReader,
         views: ViewStore,
-        projections: Sequence[Projection[Any]],
+        projections: Sequence[AnyProjection],
         *,
         codec: EventCodec = CODEC,
         page_events: int = _PAGE_EVENTS,
@@ -165,7 +165,7 @@ class ProjectionRunner:
         self._paused.discard(self._known(name).name)
         self._announce()
 
-    def retry(self, projection: Projection[Any]) -> None:
+    def retry(self, projection: AnyProjection) -> None:
         """Let a projection that has failed go on, mended: it takes the place of that of its name.
 
         A mended one that folds earlier events to another view has a higher version.
@@ -257,14 +257,14 @@ class ProjectionRunner:
         last_position = self._reader.last_position()
         return [self._status(found, last_position) for found in self._projections.values()]
 
-    def _known(self, name: str) -> Projection[Any]:
+    def _known(self, name: str) -> AnyProjection:
         found = self._projections.get(name)
         if found is None:
             kept = ", ".join(self._projections) or "none"
             raise KeyError(f"the projection {name!r} is not kept here; kept are: {kept}")
         return found
 
-    def _check(self, projection: Projection[Any]) -> None:
+    def _check(self, projection: AnyProjection) -> None:
         self._pages.check(projection)
         can_write = getattr(self._views, "writes_rows", False)
         if isinstance(projection, SqlProjection) and not can_write:
@@ -280,7 +280,7 @@ class ProjectionRunner:
             self._fold.take_up(projection)
         self.catch_up(progress=progress)
 
-    def _status(self, projection: Projection[Any], last_position: int) -> ProjectionStatus:
+    def _status(self, projection: AnyProjection, last_position: int) -> ProjectionStatus:
         checkpoint = self._views.checkpoint(own_view(projection))
         failure = self._fold.failed.get(projection.name)
         since = lag_since(self._reader, checkpoint) if checkpoint < last_position else None

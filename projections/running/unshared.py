@@ -35,7 +35,7 @@ _FIXED = (
 
 def unshared(value: V) -> V:
     """The same value, with nothing in it that can be changed and is somebody else's, too."""
-    kind: Any = type(value)
+    kind: object = type(value)
     if kind in _ATOMS or _is_fixed_class(kind):
         return value
     copied: Any = value
@@ -54,7 +54,7 @@ def unshared(value: V) -> V:
 
 
 @cache
-def _is_fixed_class(kind: type[Any]) -> bool:
+def _is_fixed_class(kind: type[object]) -> bool:
     """True for a frozen struct of which all fields are, by their types."""
     if not (issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen):
         return False
@@ -64,7 +64,7 @@ def _is_fixed_class(kind: type[Any]) -> bool:
         return False
 
 
-def _is_fixed(kind: inspect.Type, within: frozenset[Any]) -> bool:
+def _is_fixed(kind: inspect.Type, within: frozenset[object]) -> bool:
     match kind:
         case inspect.StructType(cls=cls, fields=fields):
             if not cls.__struct_config__.frozen:

@@ -84,7 +84,7 @@ class ViewSnapshot(
             case ViewSnapshot():
                 return event
             case ViewChange(view=view, key=key):
-                parts: Mapping[str, Any] = self.views.get(view, {})
+                parts: Mapping[str, object] = self.views.get(view, {})
                 views = {**self.views, view: {**parts, key: event.part}}
                 return msgspec.structs.replace(self, views=views)
             case ViewsReached(position=position):

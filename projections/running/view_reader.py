@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from projections.contract import ONE_PART, Projection
+from projections.contract import ONE_PART, AnyProjection
 from projections.running.rebuild import own_view, served_view
 from projections.stores.part_codec import PartCodec
 from projections.stores.view_store import ViewDamaged, ViewId, ViewStore
@@ -16,7 +16,7 @@ R = TypeVar("R")
 class ViewReader:
     """Reads from a view store, never writes; safe from any thread."""
 
-    def __init__(self, views: ViewStore, projections: Mapping[str, Projection[Any]]) -> None:
+    def __init__(self, views: ViewStore, projections: Mapping[str, AnyProjection]) -> None:
         self._views = views
         self._projections = projections
         self._codecs = {name: (found, PartCodec(found)) for name, found in projections.items()}
@@ -29,7 +29,7 @@ class ViewReader:
             ViewDamaged: the stored part cannot be read.
         """
 
-        def part_of(view: ViewId) -> Any | None:
+        def part_of(view: ViewId) -> object | None:
             data = self._views.load(view, key)
             return None if data is None else self._codec(name).decode(data)
 
@@ -47,7 +47,7 @@ class ViewReader:
             ViewDamaged: a stored part cannot be read.
         """
 
-        def parts_of(view: ViewId) -> dict[str, Any]:
+        def parts_of(view: ViewId) -> dict[str, object]:
             stored = self._views.load_prefix(view, prefix, after=after, limit=limit)
             codec = self._codec(name)
             return {key: codec.decode(data) for key, data in stored.items()}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mentra_actors.envelope import RecordedEvent
-from projections.contract import Projection, ProjectionFailed, fold_parts, sees
+from projections.contract import AnyProjection, ProjectionFailed, fold_parts, sees
 from projections.running.view_changes import ViewChange, ViewFailed, ViewSnapshot
 
 __all__ = ["WatchedViews"]
@@ -19,9 +19,9 @@ class WatchedViews:
 
     def __init__(
         self,
-        projections: Sequence[Projection[Any]],
+        projections: Sequence[AnyProjection],
         position: int = 0,
-        parts: Mapping[str, Mapping[str, Any]] | None = None,
+        parts: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         """`parts` are the views as of `position`, by the name of their projection.
 
@@ -46,7 +46,7 @@ class WatchedViews:
         )
 
     def advance(
-        self, events: Sequence[RecordedEvent[Any]], through: int
+        self, events: Sequence[RecordedEvent[object]], through: int
     ) -> list[ViewChange | ViewFailed]:
         """Fold the next events, all up to position `through`; what has changed, by position."""
         changes: list[ViewChange | ViewFailed] = []
@@ -56,7 +56,9 @@ class WatchedViews:
         self.position = through
         return sorted(changes, key=lambda change: change.position)
 
-    def touched_since(self, name: str, events: Sequence[RecordedEvent[Any]]) -> list[ViewChange]:
+    def touched_since(
+        self, name: str, events: Sequence[RecordedEvent[object]]
+    ) -> list[ViewChange]:
         """The parts of a view that these events, which are folded already, have touched."""
         projection = next(one for one in self.projections if one.name == name)
         parts, places = self._parts[name], _places(projection, events)
@@ -67,7 +69,7 @@ class WatchedViews:
         ]
 
     def _folded(
-        self, projection: Projection[Any], events: Sequence[RecordedEvent[Any]]
+        self, projection: AnyProjection, events: Sequence[RecordedEvent[object]]
     ) -> Sequence[ViewChange | ViewFailed]:
         failed: list[ViewFailed] = []
         parts = self._parts[projection.name]
@@ -95,7 +97,7 @@ class WatchedViews:
 
 
 def _places(
-    projection: Projection[Any], events: Sequence[RecordedEvent[Any]]
+    projection: AnyProjection, events: Sequence[RecordedEvent[object]]
 ) -> Mapping[str, int]:
     """Position of the last event that touches each part, by key."""
     return {

@@ -142,7 +142,7 @@ class LmdbViews:
         self._write(lambda txn, env: self._replace(txn, env, view, by))
 
     def _replace(
-        self, txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId, by: ViewId
+        self, txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId, by: ViewId
     ) -> None:
         mark = _marked(txn, env, by)
         if not mark.position:
@@ -189,7 +189,7 @@ class LmdbViews:
             raise StoreClosed("the view store is closed")
         return shared
 
-    def _write(self, body: "Callable[[lmdb.Transaction[bytes], ViewsEnv], None]") -> None:
+    def _write(self, body: "Callable[[lmdb.Transaction, ViewsEnv], None]") -> None:
         env = self._env()
         while True:
             try:
@@ -202,7 +202,7 @@ class LmdbViews:
 
 
 def _commit(
-    txn: "lmdb.Transaction[bytes]",
+    txn: "lmdb.Transaction",
     env: ViewsEnv,
     commits: Sequence[ViewCommit],
     rows: Mapping[ViewId, Sequence[tuple[bytes, bytes]]],
@@ -217,7 +217,7 @@ def _commit(
         txn.put(_prefix(commit.view), mark, db=env.checkpoints)
 
 
-def _serve(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
+def _serve(txn: "lmdb.Transaction", env: ViewsEnv, view: ViewId) -> None:
     itself = ViewId(view.name, _SERVING)
     if view.version <= _checkpoint(txn, env, itself):
         return
@@ -227,7 +227,7 @@ def _serve(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
             _drop(txn, env, ViewId(view.name, version))
 
 
-def _drop(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
+def _drop(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> None:
     prefix = _prefix(view)
     txn.delete(prefix, db=env.checkpoints)
     with txn.cursor(db=env.parts) as cursor:
@@ -236,24 +236,24 @@ def _drop(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, view: ViewId) -> None:
             found = cursor.delete()
 
 
-def _versions(txn: "lmdb.Transaction[bytes]", env: ViewsEnv, name: str) -> list[int]:
+def _versions(txn: "lmdb.Transaction", env: ViewsEnv, name: str) -> list[int]:
     prefix = name.encode() + b"\0"
     rows = _rows(txn, env.checkpoints, prefix, values=False)
     versions = [int(_U32.unpack(row[len(prefix) :])[0]) for row, _ in rows]
     return [version for version in versions if version != _SERVING]
 
 
-def _checkpoint(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> int:
+def _checkpoint(txn: "lmdb.Transaction", env: ViewsEnv, view: ViewId) -> int:
     return _marked(txn, env, view).position
 
 
-def _marked(txn: "lmdb.Transaction[Any]", env: ViewsEnv, view: ViewId) -> Checkpoint:
+def _marked(txn: "lmdb.Transaction", env: ViewsEnv, view: ViewId) -> Checkpoint:
     value = txn.get(_prefix(view), db=env.checkpoints)
     return Checkpoint() if value is None else Checkpoint(*_CHECKPOINT.unpack(value))
 
 
 def _rows(
-    txn: "lmdb.Transaction[bytes]",
+    txn: "lmdb.Transaction[Any]",
     table: "_Database",
     prefix: bytes,
     *,

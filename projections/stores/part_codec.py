@@ -18,7 +18,7 @@ class PartCodec(Generic[V]):
     def __init__(self, projection: Projection[V]) -> None:
         self._name = projection.name
         self._encoder = msgspec.msgpack.Encoder()
-        self._sound: set[type[Any]] = set()
+        self._sound: set[type[object]] = set()
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(projection.view_type)
 
     def encode(self, part: V) -> bytes:

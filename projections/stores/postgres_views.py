@@ -91,7 +91,7 @@ class PostgresViewTables:
             self._give_up()
             raise
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self) -> psycopg.Connection[object]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._address.conninfo, autocommit=True)
             self._connection.execute(

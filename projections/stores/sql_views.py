@@ -257,12 +257,12 @@ class _Rows:
         self.cursor = cursor
         self._database = database
 
-    def ask(self, text: str, *parameters: Any) -> Sequence[Sequence[Any]]:
+    def ask(self, text: str, *parameters: object) -> Sequence[Sequence[Any]]:
         self.cursor.execute(self._database.statement(text), parameters)
         found: Sequence[Sequence[Any]] = self.cursor.fetchall()
         return found
 
-    def do(self, text: str, *parameters: Any) -> None:
+    def do(self, text: str, *parameters: object) -> None:
         self.cursor.execute(self._database.statement(text), parameters)
 
     def mark(self, view: ViewId) -> Checkpoint:

@@ -1,7 +1,5 @@
 """Which answer each agent is giving: that of the model call that is asked for and not over."""
 
-from typing import Any
-
 from mentra_actors.domain.agent import events as e
 from mentra_actors.envelope import RecordedEvent
 from projections.keyed import KeyedProjection
@@ -17,7 +15,7 @@ class Answering(
 ):
     """View: the effect of the open model call under the stream of its agent, or no text."""
 
-    def apply(self, view: str, key: str, recorded: RecordedEvent[Any]) -> str:  # noqa: ARG002
+    def apply(self, view: str, key: str, recorded: RecordedEvent[object]) -> str:  # noqa: ARG002
         """See `Projection.apply`."""
         event = recorded.event
         if isinstance(event, e.ModelCallRequested):

@@ -4,11 +4,12 @@ The view has a part per agent. A request leaves it when somebody has decided, wh
 over, and when its call or its run ends in another way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.rule_match import RuleOffer, rule_offers, shown_call
 from mentra_actors.envelope import RecordedEvent
@@ -87,7 +88,7 @@ def _decided(view: AgentApprovals, event: Any) -> AgentApprovals:
     return msgspec.structs.replace(view, waiting=left)
 
 
-def _ended(view: AgentApprovals, _event: Any) -> AgentApprovals:
+def _ended(view: AgentApprovals, _event: object) -> AgentApprovals:
     return msgspec.structs.replace(view, waiting=())
 
 
@@ -96,7 +97,7 @@ def _spawned(view: AgentApprovals, event: e.AgentSpawned) -> AgentApprovals:
     return msgspec.structs.replace(view, name=profile.name, team_id=profile.team_id)
 
 
-_STEPS: Mapping[type[Any], Callable[[AgentApprovals, Any], AgentApprovals]] = {
+_STEPS: Steps[AgentApprovals] = {
     e.AgentSpawned: _spawned,
     e.PermissionRequested: _asked,
     e.PermissionResolved: _decided,
@@ -118,10 +119,10 @@ class ApprovalsProjection:
 
     name = "approvals"
     version = 1
-    handles: frozenset[type[Any]] | None = frozenset(_STEPS)
+    handles: frozenset[type[object]] | None = frozenset(_STEPS)
     view_type = AgentApprovals
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         is_agent = type(recorded.event) in _STEPS and category_of(recorded.stream_id) == "agent"
         return (recorded.stream_id,) if is_agent else ()
@@ -138,7 +139,7 @@ class ApprovalsProjection:
         self,
         view: AgentApprovals,
         key: str,  # noqa: ARG002 - the part knows what it is
-        recorded: RecordedEvent[Any],
+        recorded: RecordedEvent[object],
     ) -> AgentApprovals:
         """See `Projection.apply`."""
         return _STEPS[type(recorded.event)](view, recorded.event)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.agent.effects import ClaimReadyTask
 from mentra_actors.domain.timer import WaitUntil
@@ -55,7 +55,7 @@ class AwaitedEffect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def awaited_by_members(
-    members: Iterable[MemberView], events_of: Callable[[StreamId], Iterable[RecordedEvent[Any]]]
+    members: Iterable[MemberView], events_of: Callable[[StreamId], Iterable[RecordedEvent[object]]]
 ) -> Sequence[AwaitedEffect]:
     """What some agents wait for, the oldest first; the events of those that work are read."""
     found: list[AwaitedEffect] = []
@@ -67,13 +67,13 @@ def awaited_by_members(
 
 
 def awaited_effects(
-    decider: Decider[Any, Any, Any, Any],
+    decider: AnyDecider,
     stream_id: StreamId,
-    recorded_events: Iterable[RecordedEvent[Any]],
+    recorded_events: Iterable[RecordedEvent[object]],
 ) -> Sequence[AwaitedEffect]:
     """What the last of all events of a stream leaves open."""
     state, since = decider.initial, dict[str, float]()
-    effects: Mapping[Any, Any] = {}
+    effects: Mapping[Any, object] = {}
     for one in recorded_events:
         state = decider.fold([one.event], state)
         effects = decider.pending(state)

@@ -16,7 +16,7 @@ from projections.contract import fold_view
 
 __all__ = ["BACKGROUND_JOBS", "BackgroundJobsProjection", "JobView", "stored_jobs"]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(BackgroundEvent)) - {JobRejected, JobsClosed}
+_EVENTS: frozenset[type[object]] = frozenset(get_args(BackgroundEvent)) - {JobRejected, JobsClosed}
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class BackgroundJobsProjection:
 
     name = "background_jobs"
     version = 2
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = JobView
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

@@ -1,8 +1,6 @@
 """What happened on a task board, in the words of people."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.board import events as board
 
 __all__ = ["BOARD_SENTENCES"]
@@ -62,7 +60,7 @@ def _listed(task_ids: tuple[int, ...]) -> str:
     return ", ".join(map(str, task_ids))
 
 
-BOARD_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+BOARD_SENTENCES: ByEvent[str] = {
     board.TaskCreated: _created,
     board.TaskClaimed: lambda e: f"task {e.task_id} claimed by {e.owner}",
     board.ClaimRenewed: lambda e: f"the claim of task {e.task_id} holds longer",

@@ -1,8 +1,6 @@
 """The views that every store offers."""
 
-from typing import Any
-
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.views.approvals import APPROVALS
 from projections.views.background_jobs import BACKGROUND_JOBS
 from projections.views.effects import EFFECTS
@@ -19,7 +17,7 @@ from projections.views.usage import USAGE
 
 __all__ = ["BUILT_IN", "TEAM_VIEWS"]
 
-BUILT_IN: tuple[Projection[Any], ...] = (
+BUILT_IN: tuple[AnyProjection, ...] = (
     TRANSCRIPT,
     TASK_BOARD,
     ROSTER,
@@ -35,7 +33,7 @@ BUILT_IN: tuple[Projection[Any], ...] = (
     EFFECTS,
 )
 
-TEAM_VIEWS: tuple[Projection[Any], ...] = (
+TEAM_VIEWS: tuple[AnyProjection, ...] = (
     ROSTER,
     TASK_BOARD,
     APPROVALS,

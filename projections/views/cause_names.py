@@ -27,11 +27,28 @@ class CauseName(NamedTuple):
 
 
 _Names: TypeAlias = Iterator[CauseName]
+_JobEvent: TypeAlias = (
+    background.JobStarted
+    | background.JobFinished
+    | background.JobFailed
+    | background.JobTimedOut
+    | background.JobCancelled
+    | background.JobInterrupted
+    | background.JobStopRequested
+)
+_RequestEnd: TypeAlias = team.RequestResolved | team.RequestCancelled | team.RequestExpired
+_EffectEnd: TypeAlias = (
+    agent.ModelReplied
+    | agent.ModelCallFailed
+    | agent.RoundDecided
+    | agent.ConversationCompacted
+    | agent.CompactionSkipped
+)
 _CALL = re.compile(r"(?P<stream>agent-.+)/(?P<key>tool-[0-9]+\.[0-9]+)(?:/|$)")
 _VERSION = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]+)")
 
 
-def given_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def given_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """The names that an event can be called by."""
     event, stream_id = recorded.event, recorded.stream_id
     names = [CauseName(stream_id, f"version {recorded.stream_version}")]
@@ -45,13 +62,13 @@ def given_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
     return names
 
 
-def needed_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def needed_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """Names of what an event came of by its own words, the most telling first."""
     found = _NEEDS.get(type(recorded.event))
     return [] if found is None else list(found(recorded.event, recorded.stream_id))
 
 
-def trigger_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
+def trigger_names(recorded: RecordedEvent[object]) -> list[CauseName]:
     """Names of what an append came of, by what stands beside its first event.
 
     None for one that a program or a person began. There may be several for one that can be read
@@ -71,7 +88,7 @@ def trigger_names(recorded: RecordedEvent[Any]) -> list[CauseName]:
     return names or list(_asked_by_call(recorded.event))
 
 
-def _asked_by_call(event: Any) -> _Names:
+def _asked_by_call(event: object) -> _Names:
     """The command id of a running call begins with its name: older logs say it only there."""
     for attribute in ("command_id", "prompt_id", "asked_by"):
         found = _CALL.match(str(getattr(event, attribute, "")))
@@ -79,7 +96,7 @@ def _asked_by_call(event: Any) -> _Names:
             yield CauseName(StreamId(found["stream"]), f"effect {found['key']}")
 
 
-def _effects_of(event: Any) -> Iterator[str]:
+def _effects_of(event: object) -> Iterator[str]:
     """Effects that an event asks for or begins; outcomes are no causes by that name."""
     if isinstance(event, _BEGINNINGS):
         yield _bare(getattr(event, "effect_id", "") or getattr(event, "key", ""))
@@ -102,7 +119,7 @@ _BEGINNINGS = (
     agent.SubagentSpawned,
 )
 
-_NAMED_BY: Mapping[type[Any], tuple[tuple[str, str], ...]] = {
+_NAMED_BY: Mapping[type[object], tuple[tuple[str, str], ...]] = {
     agent.PromptAccepted: (("prompt_id", "input"),),
     agent.InputQueued: (("item_id", "input"),),
     agent.PermissionRequested: (("request_id", "permission"),),
@@ -119,7 +136,7 @@ def _of_call(event: Any, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"effect {event.key}")
 
 
-def _of_effect(event: Any, stream_id: StreamId) -> _Names:
+def _of_effect(event: _EffectEnd, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"effect {_bare(event.effect_id)}")
 
 
@@ -137,20 +154,22 @@ def _of_letters(event: agent.MailTaken, _stream_id: StreamId) -> _Names:
         yield CauseName(event.inbox, f"mail {letter.mail_id}")
 
 
-def _of_permission(event: Any, stream_id: StreamId) -> _Names:
+def _of_permission(
+    event: agent.PermissionExpired | agent.PermissionResolved, stream_id: StreamId
+) -> _Names:
     yield CauseName(stream_id, f"permission {event.request_id}")
 
 
-def _of_job(event: Any, stream_id: StreamId) -> _Names:
+def _of_job(event: _JobEvent, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"end of job {event.job_id}")
     yield CauseName(stream_id, f"job {event.job_id}")
 
 
-def _of_schedule(event: Any, stream_id: StreamId) -> _Names:
+def _of_schedule(event: schedules.ScheduleFired, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"schedule {event.schedule_id}")
 
 
-def _of_request(event: Any, stream_id: StreamId) -> _Names:
+def _of_request(event: _RequestEnd, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"request {event.request_id}")
 
 
@@ -159,11 +178,11 @@ def _of_earlier_run(event: agent.RunStarted, stream_id: StreamId) -> _Names:
         yield CauseName(stream_id, f"run {event.resumes}")
 
 
-def _of_run(event: Any, stream_id: StreamId) -> _Names:
+def _of_run(event: agent.RunCancelled, stream_id: StreamId) -> _Names:
     yield CauseName(stream_id, f"end of run {event.run_id}")
 
 
-_NEEDS: Mapping[type[Any], Callable[[Any, StreamId], _Names]] = {
+_NEEDS: Mapping[type[object], Callable[[Any, StreamId], _Names]] = {
     agent.InputPlaced: _of_inputs,
     agent.MailTaken: _of_letters,
     agent.RunStarted: _of_earlier_run,

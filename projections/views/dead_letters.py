@@ -1,7 +1,6 @@
 """What needs a person, as people see it: streams that are set aside, and dead letters."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -77,7 +76,7 @@ def stored_supervision(journal: Journal) -> Supervised:
     return supervised_in(journal.read_stream(SUPERVISION_STREAM))
 
 
-def supervised_in(recorded_events: Iterable[RecordedEvent[Any]]) -> Supervised:
+def supervised_in(recorded_events: Iterable[RecordedEvent[object]]) -> Supervised:
     """The same of the events of the stream of supervision, up to wherever they end."""
     events = [one.event for one in recorded_events]
     state: SupervisionState = SUPERVISION.fold(events)

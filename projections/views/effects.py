@@ -3,8 +3,6 @@
 Times are those of the log, from the event that asks to the event that answers.
 """
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.agent import events as e
@@ -70,7 +68,7 @@ class EffectsProjection(
     View: one part per agent, under its id.
     """
 
-    def apply(self, view: EffectsView, key: str, recorded: RecordedEvent[Any]) -> EffectsView:  # noqa: ARG002 - one key per agent
+    def apply(self, view: EffectsView, key: str, recorded: RecordedEvent[object]) -> EffectsView:  # noqa: ARG002 - one key per agent
         """See `Projection.apply`."""
         event, now = recorded.event, recorded.recorded_at_ns / 1e9
         match event:
@@ -92,7 +90,7 @@ class EffectsProjection(
 EFFECTS = EffectsProjection()
 
 
-def _failure(event: Any) -> str:
+def _failure(event: object) -> str:
     match event:
         case e.ModelCallFailed():
             return event.message or event.kind or "failed"

@@ -1,8 +1,6 @@
 """What happened in sessions of other agent frameworks, in the words of people."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.frameworks import google_adk, langgraph, naming, openai_agents
 from projections.views.sentence_words import counted
 
@@ -27,7 +25,7 @@ def _branched(event: openai_agents.HistoryBranched) -> str:
     return f"begins with {counted(event.count, 'item')} of {event.source}"
 
 
-FRAMEWORK_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+FRAMEWORK_SENTENCES: ByEvent[str] = {
     naming.StreamNamed: lambda e: f"this is {' / '.join(e.names)}",
     langgraph.CheckpointSaved: _checkpoint_saved,
     langgraph.WritesSaved: _writes_saved,

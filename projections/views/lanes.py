@@ -64,7 +64,7 @@ class TeamLanes(msgspec.Struct, frozen=True, kw_only=True):
     last: float = 0.0
 
 
-def team_lanes(events: Iterable[RecordedEvent[Any]]) -> TeamLanes:
+def team_lanes(events: Iterable[RecordedEvent[object]]) -> TeamLanes:
     """The lanes of these events, which are neighbours on the log and may begin anywhere.
 
     What had begun before the first of them is known by nothing but its end, and has no bar.
@@ -97,7 +97,7 @@ class _Drawing:
         self._marks: list[LaneMark] = []
         self._times: tuple[float, float] | None = None
 
-    def add(self, recorded: RecordedEvent[Any]) -> None:
+    def add(self, recorded: RecordedEvent[object]) -> None:
         at = recorded.recorded_at_ns / 1e9
         first, last = self._times or (at, at)
         self._times = (min(first, at), max(last, at))
@@ -125,7 +125,7 @@ class _Drawing:
     def _mark(self, stream_id: StreamId, kind: Any, words: str, at: float) -> None:
         self._marks.append(LaneMark(stream_id=stream_id, kind=kind, words=words, at=at))
 
-    def _bar(self, recorded: RecordedEvent[Any], at: float) -> None:
+    def _bar(self, recorded: RecordedEvent[object], at: float) -> None:
         stream_id, event = recorded.stream_id, recorded.event
         if isinstance(event, e.PromptAccepted):
             self._mark(stream_id, "prompt", clipped(event.text), at)
@@ -152,7 +152,7 @@ class _Drawing:
             for other in [one for one in self._open if one[0] == key[0]]:
                 self._end(other, at, is_failed=is_failed)
 
-    def _letter(self, event: Any, at: float) -> None:
+    def _letter(self, event: object, at: float) -> None:
         if not isinstance(event, MailDelivered):
             return
         mail = event.mail
@@ -164,7 +164,7 @@ class _Drawing:
             sent_at=at,
         )
 
-    def _taken(self, recorded: RecordedEvent[Any], at: float) -> None:
+    def _taken(self, recorded: RecordedEvent[object], at: float) -> None:
         if not isinstance(recorded.event, e.MailTaken):
             return
         for mail in recorded.event.mail:
@@ -173,7 +173,7 @@ class _Drawing:
                 self._letters[mail.mail_id] = msgspec.structs.replace(letter, taken_at=at)
 
 
-_BEGINS: Mapping[type[Any], tuple[BarKind, str, str]] = {
+_BEGINS: Mapping[type[object], tuple[BarKind, str, str]] = {
     e.RunStarted: ("run", "run_id", "run_id"),
     e.ModelCallRequested: ("model", "effect_id", ""),
     e.ToolCallStarted: ("tool", "key", "tool"),
@@ -181,7 +181,7 @@ _BEGINS: Mapping[type[Any], tuple[BarKind, str, str]] = {
 }
 """By what begins a bar: its kind, the attribute that names it, the one that is shown."""
 
-_ENDS: Mapping[type[Any], tuple[BarKind, str, bool]] = {
+_ENDS: Mapping[type[object], tuple[BarKind, str, bool]] = {
     e.RunFinished: ("run", "run_id", False),
     e.RunFailed: ("run", "run_id", True),
     e.RunCancelled: ("run", "run_id", True),

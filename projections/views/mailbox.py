@@ -52,7 +52,7 @@ class MailboxProjection(
             return (_key(agent_id, event.mail.mail_id),)
         return [_key(agent_id, mail_id) for mail_id in event.mail_ids]
 
-    def apply(self, view: LetterView, key: str, recorded: RecordedEvent[Any]) -> LetterView:  # noqa: ARG002 - one key per letter
+    def apply(self, view: LetterView, key: str, recorded: RecordedEvent[object]) -> LetterView:  # noqa: ARG002 - one key per letter
         """See `Projection.apply`."""
         event, position = recorded.event, recorded.global_position
         if isinstance(event, MailDelivered):

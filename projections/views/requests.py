@@ -13,7 +13,7 @@ from mentra_actors.ids import StreamId
 
 __all__ = ["REQUESTS", "RequestsProjection", "RequestsView"]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(RequestEvent)) | {MemberRenamed}
+_EVENTS: frozenset[type[object]] = frozenset(get_args(RequestEvent)) | {MemberRenamed}
 
 
 class RequestsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,10 +30,10 @@ class RequestsProjection:
 
     name = "requests"
     version = 2
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = RequestsView
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
 

@@ -5,7 +5,7 @@ rewrites only its own line. `team_roster` joins them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -44,11 +44,11 @@ __all__ = [
 MemberStatus: TypeAlias = Literal["idle", "working", "waiting", "failed", "stopped", "person"]
 """`waiting`: for a person to allow a call; `person`: the seat of one."""
 
-TEAM_EVENTS: frozenset[type[Any]] = frozenset(
+TEAM_EVENTS: frozenset[type[object]] = frozenset(
     {MemberJoined, MemberRemoved, MemberRenamed, e.AgentSpawned}
 )
 """All that changes who is in a team, and under which name."""
-_AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
+_AGENT_EVENTS: frozenset[type[object]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
 
 
@@ -117,12 +117,12 @@ class RosterProjection:
 
     name = "roster"
     version = 4
-    handles: frozenset[type[Any]] | None = (
+    handles: frozenset[type[object]] | None = (
         _AGENT_EVENTS | TEAM_EVENTS | {MailDelivered, StopOrdered}
     )
     view_type = RosterPart
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         match recorded.event:
             case MemberJoined(profile=profile):
@@ -145,7 +145,7 @@ class RosterProjection:
             return TeamMembers()
         return MemberView(agent_id=AgentId(name_of(StreamId(key))))
 
-    def apply(self, view: RosterPart, key: str, recorded: RecordedEvent[Any]) -> RosterPart:  # noqa: ARG002 - the part knows what it is
+    def apply(self, view: RosterPart, key: str, recorded: RecordedEvent[object]) -> RosterPart:  # noqa: ARG002 - the part knows what it is
         """See `Projection.apply`."""
         event = recorded.event
         if isinstance(view, TeamMembers):
@@ -196,7 +196,7 @@ def _agent_key(agent_id: AgentId) -> str:
     return agent_stream(agent_id)
 
 
-def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
+def _team_after(team: TeamMembers, event: object) -> TeamMembers:
     match event:
         case MemberJoined(profile=profile) | e.AgentSpawned(profile=profile):
             if team.agents.get(profile.name) == profile.agent_id:
@@ -212,7 +212,7 @@ def _team_after(team: TeamMembers, event: Any) -> TeamMembers:
             return team
 
 
-def _member_after(member: MemberView, event: Any) -> MemberView:
+def _member_after(member: MemberView, event: object) -> MemberView:
     match event:
         case e.AgentSpawned() | e.AgentRenamed() | e.AgentReconfigured():
             return _known_as(member, event)
@@ -236,7 +236,7 @@ def _member_after(member: MemberView, event: Any) -> MemberView:
             return _after_call(member, event)
 
 
-def _after_call(member: MemberView, event: Any) -> MemberView:
+def _after_call(member: MemberView, event: object) -> MemberView:
     match event:
         case e.ModelCallRequested():
             return _replace(
@@ -270,7 +270,7 @@ def _without(keys: tuple[EffectId, ...], gone: EffectId) -> tuple[EffectId, ...]
     return tuple(key for key in keys if key != gone)
 
 
-def _known_as(member: MemberView, event: Any) -> MemberView:
+def _known_as(member: MemberView, event: object) -> MemberView:
     match event:
         case e.AgentSpawned(profile=profile):
             return _introduced(member, profile)

@@ -16,7 +16,7 @@ from projections.contract import fold_view
 
 __all__ = ["SCHEDULES", "ScheduleView", "SchedulesProjection", "stored_schedules"]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(ScheduleEvent))
+_EVENTS: frozenset[type[object]] = frozenset(get_args(ScheduleEvent))
 
 
 class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class SchedulesProjection:
 
     name = "schedules"
     version = 1
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = ScheduleView
 
     def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:

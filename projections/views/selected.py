@@ -1,7 +1,7 @@
 """A part of a view: only the keys that somebody wants to see."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mentra_actors.envelope import RecordedEvent
 from projections.contract import Projection
@@ -26,7 +26,7 @@ class Selected(Generic[V]):
         self.categories: frozenset[str] = getattr(whole, "categories", frozenset())
         self.streams: frozenset[str] = getattr(whole, "streams", frozenset())
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return [key for key in self.whole.keys(recorded) if key.startswith(self.prefixes)]
 
@@ -34,7 +34,7 @@ class Selected(Generic[V]):
         """See `Projection.initial`."""
         return self.whole.initial(key)
 
-    def apply(self, view: V, key: str, recorded: RecordedEvent[Any]) -> V:
+    def apply(self, view: V, key: str, recorded: RecordedEvent[object]) -> V:
         """See `Projection.apply`."""
         return self.whole.apply(view, key, recorded)
 

@@ -41,7 +41,7 @@ class BoardPoint(msgspec.Struct, frozen=True, kw_only=True):
         return self.ready + self.blocked + self.claimed + self.in_progress
 
 
-def usage_series(events: Iterable[RecordedEvent[Any]], team: TeamId) -> Iterator[UsagePoint]:
+def usage_series(events: Iterable[RecordedEvent[object]], team: TeamId) -> Iterator[UsagePoint]:
     """A point per model call of a team that has ended, in the order of the log."""
     parts: dict[str, Any] = {}
     for recorded in events:
@@ -54,7 +54,7 @@ def usage_series(events: Iterable[RecordedEvent[Any]], team: TeamId) -> Iterator
 
 
 def board_series(
-    events: Iterable[RecordedEvent[Any]], board: StreamId, *, most: int = 400
+    events: Iterable[RecordedEvent[object]], board: StreamId, *, most: int = 400
 ) -> Sequence[BoardPoint]:
     """At most `most` points of one board, evenly over its events; the last event has one."""
     views: list[tuple[float, BoardView]] = []

@@ -8,7 +8,7 @@ and ends when it has found enough.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -35,7 +35,7 @@ _MOST_CHARS = 4_000
 _EXCERPT_CHARS = 120
 _LETTER = re.compile(r"[^\u0300-\u036f][\u0300-\u036f]*|.", re.DOTALL)
 """A letter with its accents."""
-_EVENTS: frozenset[type[Any]] = frozenset({e.PromptAccepted, e.InputQueued, e.ModelReplied})
+_EVENTS: frozenset[type[object]] = frozenset({e.PromptAccepted, e.InputQueued, e.ModelReplied})
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +70,10 @@ class SessionWordsProjection:
 
     name = "session_words"
     version = 1
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = SessionWords
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if not _words_in(recorded.event):
             return ()
@@ -84,7 +84,7 @@ class SessionWordsProjection:
         """See `Projection.initial`."""
         return SessionWords()
 
-    def apply(self, view: SessionWords, key: str, recorded: RecordedEvent[Any]) -> SessionWords:  # noqa: ARG002 - one key per event
+    def apply(self, view: SessionWords, key: str, recorded: RecordedEvent[object]) -> SessionWords:  # noqa: ARG002 - one key per event
         """See `Projection.apply`."""
         words = _words_in(recorded.event)
         if not words:
@@ -165,7 +165,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _words_in(event: Any) -> str:
+def _words_in(event: object) -> str:
     match event:
         case e.PromptAccepted(text=text) | e.InputQueued(text=text):
             return text[:_MOST_CHARS].strip()

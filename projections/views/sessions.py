@@ -4,11 +4,12 @@ The view has a part per agent. Those of agents that somebody has spawned stay em
 speaks with a lead. Listing sessions reads parts and no stream.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import HOST
 from mentra_actors.envelope import RecordedEvent
@@ -34,7 +35,7 @@ was cancelled. `interrupted`: a turn is open, and no process works on it."""
 
 MOST_TITLE_CHARS = 60
 
-_AGENT_EVENTS: frozenset[type[Any]] = frozenset(get_args(e.AgentEvent))
+_AGENT_EVENTS: frozenset[type[object]] = frozenset(get_args(e.AgentEvent))
 _replace = msgspec.structs.replace
 
 
@@ -95,10 +96,10 @@ class SessionsProjection:
 
     name = "sessions"
     version = 1
-    handles: frozenset[type[Any]] | None = _AGENT_EVENTS
+    handles: frozenset[type[object]] | None = _AGENT_EVENTS
     view_type = SessionPart
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if type(recorded.event) not in _AGENT_EVENTS:
             return ()
@@ -108,7 +109,7 @@ class SessionsProjection:
         """See `Projection.initial`."""
         return SessionPart(agent_id=AgentId(name_of(StreamId(key))))
 
-    def apply(self, view: SessionPart, key: str, recorded: RecordedEvent[Any]) -> SessionPart:  # noqa: ARG002 - one key per agent
+    def apply(self, view: SessionPart, key: str, recorded: RecordedEvent[object]) -> SessionPart:  # noqa: ARG002 - one key per agent
         """See `Projection.apply`."""
         event = recorded.event
         if isinstance(event, e.AgentSpawned):
@@ -269,7 +270,7 @@ def _decided(part: SessionPart, event: Any) -> SessionPart:
     return _replace(part, waits_for=left)
 
 
-_STEPS: Mapping[type[Any], Callable[[SessionPart, Any], SessionPart]] = {
+_STEPS: Steps[SessionPart] = {
     e.AgentRenamed: lambda part, event: _replace(part, name=event.name),
     e.AgentReconfigured: _reconfigured,
     e.PromptAccepted: _said,

@@ -8,7 +8,7 @@ import msgspec
 
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import AgentId, TeamId, agent_stream, board_stream, team_stream
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.views.approvals import APPROVALS, approvals_in
 from projections.views.background_jobs import BACKGROUND_JOBS
 from projections.views.requests import REQUESTS
@@ -18,7 +18,7 @@ from projections.views.usage import USAGE, AgentUsage, Usage, agent_usage
 
 __all__ = ["SUMMARY_VIEWS", "TeamSummary", "team_summary"]
 
-SUMMARY_VIEWS: tuple[Projection[Any], ...] = (
+SUMMARY_VIEWS: tuple[AnyProjection, ...] = (
     *(ROSTER, TASK_BOARD, APPROVALS, REQUESTS, BACKGROUND_JOBS, USAGE),
 )
 """The views that a summary is made of."""
@@ -72,7 +72,7 @@ def team_summary(
     )
 
 
-def _usage(parts: Mapping[str, Any], agent_id: AgentId) -> Usage:
+def _usage(parts: Mapping[str, object], agent_id: AgentId) -> Usage:
     own = parts.get(agent_stream(agent_id))
     if not isinstance(own, AgentUsage):
         return Usage()

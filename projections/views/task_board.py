@@ -1,7 +1,7 @@
 """The task boards as people see them: the domain's own state of each board, and times."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import msgspec
 
@@ -28,7 +28,7 @@ __all__ = [
     "board_groups",
 ]
 
-_EVENTS: frozenset[type[Any]] = frozenset(get_args(BoardEvent))
+_EVENTS: frozenset[type[object]] = frozenset(get_args(BoardEvent))
 _replace = msgspec.structs.replace
 
 
@@ -74,10 +74,10 @@ class TaskBoardProjection:
 
     name = "task_board"
     version = 3
-    handles: frozenset[type[Any]] | None = _EVENTS
+    handles: frozenset[type[object]] | None = _EVENTS
     view_type = BoardView
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (recorded.stream_id,) if type(recorded.event) in _EVENTS else ()
 
@@ -89,10 +89,10 @@ class TaskBoardProjection:
         """See `Projection.initial`."""
         return BoardView()
 
-    def apply(self, view: BoardView, key: str, recorded: RecordedEvent[Any]) -> BoardView:  # noqa: ARG002 - one key per board
+    def apply(self, view: BoardView, key: str, recorded: RecordedEvent[object]) -> BoardView:  # noqa: ARG002 - one key per board
         """See `Projection.apply`."""
         event = recorded.event
-        if not isinstance(event, get_args(BoardEvent)):
+        if not isinstance(event, BoardEvent):
             return view
         state = BOARD.evolve(view.state, event)
         state = BoardState(tasks=state.tasks, highest_deleted=state.highest_deleted)

@@ -1,8 +1,6 @@
 """What happened in a team, in the words of people: members, requests, schedules, dead letters."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain import team
 from mentra_actors.domain.schedules import events as schedules
 from mentra_actors.domain.supervision import events as supervision
@@ -55,7 +53,7 @@ def _discarded(event: supervision.LetterDiscarded) -> str:
     return f"dead letter {event.letter_id} discarded{by_whom(event.discarded_by)}{why}"
 
 
-TEAM_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+TEAM_SENTENCES: ByEvent[str] = {
     team.MemberJoined: _member_joined,
     team.MemberRemoved: lambda e: (
         f"{e.name} belongs to the team no more{by_whom(e.removed_by)}{and_why(e.reason)}"

@@ -4,11 +4,12 @@ The view is kept in pages of 256 positions. A stored event type without a senten
 by its tag.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain import (
     budget,
     inbox,
@@ -67,10 +68,10 @@ class TimelineProjection:
 
     name = "timeline"
     version = 2
-    handles: frozenset[type[Any]] | None = None
+    handles: frozenset[type[object]] | None = None
     view_type = TimelinePage
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         return (_page_key(recorded.global_position),)
 
@@ -78,7 +79,7 @@ class TimelineProjection:
         """See `Projection.initial`."""
         return TimelinePage()
 
-    def apply(self, view: TimelinePage, key: str, recorded: RecordedEvent[Any]) -> TimelinePage:  # noqa: ARG002 - one key per page
+    def apply(self, view: TimelinePage, key: str, recorded: RecordedEvent[object]) -> TimelinePage:  # noqa: ARG002 - one key per page
         """See `Projection.apply`."""
         return TimelinePage(lines=(*view.lines, line_of(recorded)))
 
@@ -95,7 +96,7 @@ def page_keys(first_position: int, last_position: int) -> Sequence[str]:
     return [_page_key(at) for at in range(start, last_position + 1, PAGE_POSITIONS)]
 
 
-def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
+def line_of(recorded: RecordedEvent[object]) -> TimelineLine:
     """The line of one event."""
     return TimelineLine(
         global_position=recorded.global_position,
@@ -106,7 +107,7 @@ def line_of(recorded: RecordedEvent[Any]) -> TimelineLine:
     )
 
 
-def sentence_of(recorded: RecordedEvent[Any]) -> str:
+def sentence_of(recorded: RecordedEvent[object]) -> str:
     """What happened, in one line of at most 120 characters."""
     sentence = SENTENCES.get(type(recorded.event))
     return clipped(recorded.event_type if sentence is None else sentence(recorded.event))
@@ -253,7 +254,7 @@ def _rule_remembered(event: permission_rules.RuleRemembered) -> str:
     return f"rule {rule.rule_id}: {rule.tool} is {answer}, {what}{by_whom(rule.remembered_by)}"
 
 
-SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
+SENTENCES: ByEvent[str] = {
     **FRAMEWORK_SENTENCES,
     **TEAM_SENTENCES,
     agent.AgentSpawned: lambda e: (

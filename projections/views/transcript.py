@@ -5,7 +5,7 @@ written again as a whole.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -46,10 +46,12 @@ class TranscriptProjection:
 
     name = "transcript"
     version = 2
-    handles: frozenset[type[Any]] | None = frozenset(get_args(e.AgentEvent)) - {e.ToolCallsPlanned}
+    handles: frozenset[type[object]] | None = frozenset(get_args(e.AgentEvent)) - {
+        e.ToolCallsPlanned
+    }
     view_type = TranscriptPage
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         if not items_of(recorded):
             return ()
@@ -68,7 +70,7 @@ class TranscriptProjection:
         self,
         view: TranscriptPage,
         key: str,  # noqa: ARG002 - one key per page
-        recorded: RecordedEvent[Any],
+        recorded: RecordedEvent[object],
     ) -> TranscriptPage:
         """See `Projection.apply`."""
         return TranscriptPage(items=(*view.items, *items_of(recorded)))

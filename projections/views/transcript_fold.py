@@ -1,10 +1,11 @@
 """From the events of an agent to the items that people read. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.state import call_key
 from mentra_actors.domain.content import (
@@ -25,7 +26,7 @@ from projections.views.transcript_item import ItemContent, TranscriptItem
 __all__ = ["items_of"]
 
 
-def items_of(recorded: RecordedEvent[Any]) -> list[TranscriptItem]:
+def items_of(recorded: RecordedEvent[object]) -> list[TranscriptItem]:
     """What one event adds to the transcript; nothing if it does not speak to people."""
     tell = _CONTENTS.get(type(recorded.event))
     return [
@@ -135,7 +136,7 @@ def _block_content(block: AssistantBlock, key: EffectId) -> ItemContent:
             return t.AssistantOpaque(item_type="image")
 
 
-_CONTENTS: Mapping[type[Any], Callable[[Any], Sequence[ItemContent]]] = {
+_CONTENTS: ByEvent[Sequence[ItemContent]] = {
     e.AgentSpawned: _one(_spawned),
     e.AgentReconfigured: _one(_changed),
     e.PromptAccepted: _one(lambda event: t.Prompt(prompt_id=event.prompt_id, text=event.text)),

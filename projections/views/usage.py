@@ -133,7 +133,7 @@ class UsageProjection:
 
     name = "usage"
     version = 5
-    handles: frozenset[type[Any]] | None = frozenset(
+    handles: frozenset[type[object]] | None = frozenset(
         {
             e.AgentSpawned,
             e.ModelCallRequested,
@@ -145,7 +145,7 @@ class UsageProjection:
     )
     view_type: Any = AgentUsage | RunUsage
 
-    def keys(self, recorded: RecordedEvent[Any]) -> Sequence[str]:
+    def keys(self, recorded: RecordedEvent[object]) -> Sequence[str]:
         """See `Projection.keys`."""
         event, stream_id = recorded.event, recorded.stream_id
         match event:
@@ -192,15 +192,15 @@ USAGE = UsageProjection()
 
 
 def usage_of_events(
-    recorded_events: Iterable[RecordedEvent[Any]],
+    recorded_events: Iterable[RecordedEvent[object]],
 ) -> Mapping[str, AgentUsage | RunUsage]:
     """The view after these events; read it with `agent_usage`, `run_usage` and `team_usage`."""
     return fold_view(USAGE, recorded_events)
 
 
 def events_with_subagents(
-    read_stream: Callable[[StreamId], Iterable[RecordedEvent[Any]]], agent_id: AgentId
-) -> Sequence[RecordedEvent[Any]]:
+    read_stream: Callable[[StreamId], Iterable[RecordedEvent[object]]], agent_id: AgentId
+) -> Sequence[RecordedEvent[object]]:
     """The events of an agent and of all subagents that it and they have had."""
     recorded = list(read_stream(agent_stream(agent_id)))
     made = [
@@ -213,7 +213,7 @@ def events_with_subagents(
 
 
 def agent_usage(
-    view: Mapping[str, Any], agent_id: AgentId, *, with_subagents: bool = False
+    view: Mapping[str, object], agent_id: AgentId, *, with_subagents: bool = False
 ) -> AgentUsage:
     """What one agent has used itself, or with its subagents and theirs.
 
@@ -232,7 +232,7 @@ def agent_usage(
     return _replace(_summed([own, *parts]), parent=own.parent, team=own.team)
 
 
-def run_usage(view: Mapping[str, Any], agent_id: AgentId, run_id: RunId) -> RunUsage:
+def run_usage(view: Mapping[str, object], agent_id: AgentId, run_id: RunId) -> RunUsage:
     """What one run has used, call by call."""
     found = view.get(_run_key(agent_stream(agent_id), run_id))
     return found if isinstance(found, RunUsage) else RunUsage()

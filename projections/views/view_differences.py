@@ -42,7 +42,7 @@ class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     after: Any
 
 
-def differences(before: Any, after: Any) -> tuple[Difference, ...]:
+def differences(before: object, after: object) -> tuple[Difference, ...]:
     """All places at which two values differ, in their order; none where they are equal."""
     plain = [msgspec.to_builtins(one, str_keys=True) for one in (before, after)]
     return tuple(_between(plain[0], plain[1], ()))
@@ -65,7 +65,7 @@ def field_changes(
     return tuple(found)
 
 
-def _between(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Difference]:
+def _between(before: object, after: object, path: tuple[str, ...]) -> Iterator[Difference]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _of_mappings(before, after, path)
     elif isinstance(before, list) and isinstance(after, list):
@@ -75,7 +75,7 @@ def _between(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Differe
 
 
 def _of_mappings(
-    before: Mapping[str, Any], after: Mapping[str, Any], path: tuple[str, ...]
+    before: Mapping[str, object], after: Mapping[str, object], path: tuple[str, ...]
 ) -> Iterator[Difference]:
     for key in (*before, *(key for key in after if key not in before)):
         here = (*path, key)
@@ -88,7 +88,7 @@ def _of_mappings(
 
 
 def _of_lists(
-    before: Sequence[Any], after: Sequence[Any], path: tuple[str, ...]
+    before: Sequence[object], after: Sequence[object], path: tuple[str, ...]
 ) -> Iterator[Difference]:
     words = [[_ENCODER.encode(one) for one in side] for side in (before, after)]
     matcher = SequenceMatcher(None, words[0], words[1], autojunk=False)

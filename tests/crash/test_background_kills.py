@@ -24,7 +24,7 @@ from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_event_store, open_journal_reader
 from mentra_actors.store.ports import AppendRequest
 from mentra_actors.tools.executors.process_names import ask_to_end, process_name_of
-from mentra_actors.tools.executors.recording import Recording
+from mentra_actors.tools.executors.recording import CommandRecord
 from mentra_actors.tools.policy import RuntimePolicy
 
 pytestmark = [pytest.mark.crash, pytest.mark.anyio, pytest.mark.timeout(180)]
@@ -57,7 +57,7 @@ def crashed(tmp_path):
 
     yield crash
     for folder in (tmp_path / "store.jobs").glob("*"):
-        if (left := Recording(folder).process) is not None:
+        if (left := CommandRecord(folder).process) is not None:
             ask_to_end(left)
 
 
@@ -114,7 +114,7 @@ async def test_a_job_that_runs_is_adopted(crashed, tmp_path):
 
 async def test_a_job_that_ended_meanwhile_is_told_as_it_ended(crashed):
     store = crashed("sleep 0.3; echo done")
-    recording = Recording(folder_of(store))
+    recording = CommandRecord(folder_of(store))
     until(lambda: recording.exit_code is not None)
 
     job = await next_life(store)
@@ -124,7 +124,7 @@ async def test_a_job_that_ended_meanwhile_is_told_as_it_ended(crashed):
 async def test_a_job_that_ended_meanwhile_cannot_be_cancelled(crashed):
     """Somebody wants it to end before the next process has recorded how it had ended."""
     store = crashed("sleep 0.3; echo done")
-    ended = Recording(folder_of(store))
+    ended = CommandRecord(folder_of(store))
     until(lambda: time.time() - (ended.exited_at or time.time()) > 0.1)
     job, events = job_in(store)
     wish = b.JobStopRequested(job_id=job.job_id, cause="cancel", requested_at=time.time())
@@ -140,7 +140,7 @@ async def test_a_job_that_ended_meanwhile_cannot_be_cancelled(crashed):
 async def test_a_job_whose_process_is_gone_was_interrupted(crashed):
     """As after a power loss; what it had printed is kept."""
     store = crashed("echo begun; sleep 600")
-    recording = Recording(folder_of(store))
+    recording = CommandRecord(folder_of(store))
     until(lambda: recording.last_bytes(9))
     name = recording.process
     os.kill(name.pid, signal.SIGKILL)
@@ -157,7 +157,7 @@ async def test_a_start_that_is_not_on_the_log_is_not_made_twice(crashed, tmp_pat
     _, events = job_in(store)
     assert events == ["JobRequested"]
     until((tmp_path / "runs").exists)
-    pid = Recording(folder_of(store)).process.pid
+    pid = CommandRecord(folder_of(store)).process.pid
 
     adopted = await next_life(store, until=lambda job: job.status == "running")
     assert adopted.pid == pid
@@ -170,7 +170,7 @@ async def test_a_copy_of_a_store_has_no_jobs_that_run(crashed, tmp_path):
     """Who opens a backup to look into it must not stop what the original runs."""
     store = crashed("while [ ! -e go ]; do sleep 0.05; done")
     shutil.copytree(store, tmp_path / "copy")
-    process = Recording(folder_of(store)).process
+    process = CommandRecord(folder_of(store)).process
 
     job = await next_life(tmp_path / "copy")
     assert job.status == "interrupted"

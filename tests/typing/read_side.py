@@ -33,6 +33,13 @@ def events_by_kind(view: dict[str, int], recorded: RecordedEvent[Any]) -> dict[s
     return {**view, kind: view.get(kind, 0) + 1}
 
 
+class Replies(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):
+    """It may say which events it is given."""
+
+    def apply(self, view: int, key: str, recorded: RecordedEvent[events.ModelReplied]) -> int:
+        return view + recorded.event.usage.output_tokens
+
+
 async def views(runtime: Runtime) -> None:
     assert_type(events_by_kind, FunctionProjection[dict[str, int]])
     is_one: Projection[dict[str, int]] = events_by_kind
@@ -55,8 +62,17 @@ def past() -> None:
         assert_type([one.global_position for one in _recorded(moment)], list[int])
 
 
-def _recorded(moment: Moment) -> Sequence[RecordedEvent[Any]]:
+def _recorded(moment: Moment) -> Sequence[RecordedEvent[object]]:
     return [moment.event] if moment.event else []
+
+
+def text_at(moment: Moment) -> str:
+    """What an event says is known when its class is."""
+    recorded = moment.event
+    assert_type(recorded, RecordedEvent[object] | None)
+    if recorded is not None and isinstance(recorded.event, events.PromptAccepted):
+        return recorded.event.text
+    return ""
 
 
 class OutputTokens(KeyedProjection[int], handles=[events.ModelReplied], by="agent"):

@@ -1,8 +1,7 @@
 """Sessions of the Google ADK in a store, as JSON; `session_service` stands on it."""
 
 import copy
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
 
@@ -24,6 +23,7 @@ from mentra_actors.domain.frameworks.google_adk import (
 )
 from mentra_actors.errors import StoreError, VersionConflict
 from mentra_actors.ids import StreamId
+from mentra_actors.json_types import Json, JsonObject
 
 __all__ = ["APP", "CATEGORY", "USER", "Changes", "SavedSession", "SavedSessions", "SessionKey"]
 
@@ -47,9 +47,9 @@ class SessionKey(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct, frozen=True):
     """What changes of the state, by scope."""
 
-    app: Mapping[str, Any]
-    user: Mapping[str, Any]
-    session: Mapping[str, Any]
+    app: Json
+    user: Json
+    session: Json
 
 
 class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
     begins_at: int
     updated_at: float
     last_id: str
-    state: dict[str, Any]
+    state: JsonObject
 
 
 class SavedSessions:
@@ -89,7 +89,7 @@ class SavedSessions:
         found.state.update({f"user:{name}": value for name, value in of_user.items()})
         return found
 
-    def scope(self, category: str, *names: str) -> dict[str, Any]:
+    def scope(self, category: str, *names: str) -> JsonObject:
         """The state of an app, or of a user of it."""
         with self._scopes.locked(named_stream(category, *names)) as (view, _version):
             return copy.deepcopy(view.state)
@@ -167,7 +167,7 @@ class SavedSessions:
                 yield SessionKey(*names)
 
     def _append(
-        self, key: SessionKey, event: Any, version: int | None, changes: Changes, cause: str
+        self, key: SessionKey, event: object, version: int | None, changes: Changes, cause: str
     ) -> int:
         scopes: list[Appending] = [
             (

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 try:
     from google.adk.errors import StaleSessionError
@@ -37,6 +37,7 @@ from mentra_actors.adapters.held_store import StoreOrRuntime, hold
 from mentra_actors.adapters.settled_calls import settled
 from mentra_actors.domain.frameworks.google_adk import SessionGrew
 from mentra_actors.errors import VersionConflict
+from mentra_actors.json_types import JsonObject
 from mentra_actors.store.sealing.options import Sealing
 
 __all__ = ["MentraSessionService"]
@@ -83,7 +84,7 @@ class MentraSessionService(BaseSessionService):
         *,
         app_name: str,
         user_id: str,
-        state: dict[str, Any] | None = None,
+        state: JsonObject | None = None,
         session_id: str | None = None,
     ) -> Session:
         """A new session. Without an id it gets one; spaces around an id do not count.
@@ -123,7 +124,7 @@ class MentraSessionService(BaseSessionService):
         key = SessionKey(app_name, user_id, session_id.strip())
         await settled(self._saved.delete, key)
 
-    async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
+    async def get_user_state(self, *, app_name: str, user_id: str) -> JsonObject:
         """What the sessions of a user have in common, without the prefix `user:`."""
         return await asyncio.to_thread(self._saved.scope, USER, app_name, user_id)
 
@@ -198,7 +199,7 @@ def _session(saved: SavedSession, events: list[Event]) -> Session:
     return session
 
 
-def _changes(state: dict[str, Any] | None) -> Changes:
+def _changes(state: JsonObject | None) -> Changes:
     by_scope = extract_json_safe_state_delta(state or {})
     return Changes(by_scope["app"], by_scope["user"], by_scope["session"])
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mentra_actors.adapters.folded_streams import StreamView
 from mentra_actors.domain.frameworks.google_adk import (
@@ -13,11 +13,12 @@ from mentra_actors.domain.frameworks.google_adk import (
 )
 from mentra_actors.envelope import AnyRecorded
 from mentra_actors.ids import StreamId
+from mentra_actors.json_types import JsonObject
 
 __all__ = ["SCOPES", "SESSIONS", "ScopeView", "SessionView", "json_bytes"]
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: object) -> bytes:
     """A value of JSON, as it is stored."""
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -28,7 +29,7 @@ class SessionView:
     def __init__(self) -> None:
         self.begins_at = 0
         """Version of the event that created it; 0 if there is no session."""
-        self.state: dict[str, Any] = {}
+        self.state: JsonObject = {}
         self.updated_at = 0.0
         """Unix seconds: when it was created, or the time of its last event."""
         self.last_id = ""
@@ -67,7 +68,7 @@ class ScopeView:
     """State that the sessions of an app, or of a user, have in common."""
 
     def __init__(self) -> None:
-        self.state: dict[str, Any] = {}
+        self.state: JsonObject = {}
 
     def apply(self, recorded: AnyRecorded) -> None:
         """See `StreamView.apply`."""

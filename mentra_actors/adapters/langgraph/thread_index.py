@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import msgspec
 
@@ -115,7 +114,7 @@ class ThreadIndex:
 
     # --- folding --------------------------------------------------------------------------
 
-    def apply(self, recorded: RecordedEvent[Any]) -> None:
+    def apply(self, recorded: RecordedEvent[object]) -> None:
         """See `StreamView.apply`."""
         event, place = recorded.event, Place(recorded.stream_version)
         match event:

@@ -10,7 +10,7 @@ it. Whoever can write the file can make a whole chain anew; whoever knows the ro
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -63,7 +63,7 @@ class Chain:
         self.sequence = sequence
         self.head = head
 
-    def line(self, kind: str, content: Mapping[str, Any]) -> bytes:
+    def line(self, kind: str, content: Mapping[str, object]) -> bytes:
         """The next line, which says this."""
         fields = {"sequence": self.sequence, "previous": self.head, kind: content}
         body = msgspec.json.encode(fields)

@@ -2,10 +2,10 @@
 
 import json
 import re
-from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.http.redaction import MASK, Redaction, is_secret_name
 from projections.hooks.hook_event import HookEvent
 
@@ -19,12 +19,12 @@ _TOKEN = re.compile(r"(?i:\bbearer\s+)[\w.~+/=-]{8,}|\bsk-[\w-]{16,}|\beyJ[\w-]{
 _without_parameters = Redaction(())
 
 
-def masked(event: HookEvent) -> dict[str, Any]:
+def masked(event: HookEvent) -> dict[str, object]:
     """The fields of an event as JSON data, with `[redacted]` for what looks like a key.
 
     In the arguments of calls that is each text in a field that is named like a secret.
     """
-    fields: dict[str, Any] = msgspec.to_builtins(event)
+    fields: JsonObject = msgspec.to_builtins(event)
     for name in _DATA & fields.keys():
         fields[name] = _masked_data(fields[name])
     for name in _WORDS & fields.keys():
@@ -56,7 +56,7 @@ def _masked_data(text: str) -> str:
         return _masked_text(text)
 
 
-def _masked_value(value: Any) -> Any:
+def _masked_value(value: object) -> object:
     if isinstance(value, dict):
         return {
             name: MASK if isinstance(one, str) and is_secret_name(name) else _masked_value(one)

@@ -2,7 +2,6 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -82,14 +81,14 @@ def _changes(one: Approval) -> Iterator[Line]:
         yield from (line(f"  {words}", "yellow") for words in _flags(operation))
 
 
-def _place(operation: Mapping[str, Any], shown: Mapping[str, Any]) -> str:
+def _place(operation: Mapping[str, object], shown: Mapping[str, object]) -> str:
     """A path as it was written, and where it leads if that is not below the directory."""
     path, real = str(operation.get("path")), operation.get("resolved_path")
     plain = posixpath.join(str(shown.get("working_directory")), path)
     return path if real == plain else f"{path}  ({real})"
 
 
-def _flags(operation: Mapping[str, Any]) -> Iterator[str]:
+def _flags(operation: Mapping[str, object]) -> Iterator[str]:
     """What else the operation says."""
     told = {"op", "path", "resolved_path", "edits", "content"}
     told |= {name for pair in _EDITS for name in pair}
@@ -98,7 +97,7 @@ def _flags(operation: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {value}"
 
 
-def _edits(operation: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _edits(operation: Mapping[str, object]) -> list[tuple[str, str]]:
     """Pairs of old and new text; none if they are not all plain text."""
     edits = operation.get("edits", [operation])
     if not isinstance(edits, list):

@@ -101,7 +101,7 @@ class ChatSession:
         self._turns_ended: set[RunId] = set()
         self._turn_end = anyio.Event()
         self._tasks: TaskGroup | None = None
-        self._news: asyncio.Queue[tuple[RecordedEvent[Any], ...]] = asyncio.Queue()
+        self._news: asyncio.Queue[tuple[RecordedEvent[object], ...]] = asyncio.Queue()
 
     @property
     def is_working(self) -> bool:
@@ -239,12 +239,12 @@ class ChatSession:
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
 
-    def _begin(self, turn: Awaitable[Any]) -> None:
+    def _begin(self, turn: Awaitable[object]) -> None:
         if self._tasks is None:
             raise RuntimeError("the session does not run")
         self._tasks.start_soon(self.attempt, turn)
 
-    async def attempt(self, wish: Awaitable[Any]) -> bool:
+    async def attempt(self, wish: Awaitable[object]) -> bool:
         """Do it, or show why not; False if it was refused. The feed tells how turns end."""
         try:
             await wish

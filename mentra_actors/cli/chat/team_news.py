@@ -1,7 +1,6 @@
 """News of teammates, letters and background jobs, as lines of a chat. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from mentra_actors.cli.chat.shown import Line, line
 from mentra_actors.domain.agent import events as e
@@ -27,12 +26,12 @@ _APPROVAL_EVENTS = (
 )
 
 
-def changes_approvals(recorded: RecordedEvent[Any]) -> bool:
+def changes_approvals(recorded: RecordedEvent[object]) -> bool:
     """True if a call may wait for a person now, or wait no more."""
     return isinstance(recorded.event, _APPROVAL_EVENTS)
 
 
-def news_of(recorded: RecordedEvent[Any], me: AgentId) -> Sequence[Line]:
+def news_of(recorded: RecordedEvent[object], me: AgentId) -> Sequence[Line]:
     """What an event of anybody else says to whoever talks with the agent `me`."""
     if recorded.stream_id == agent_stream(me):
         return ()

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import anyio
 from prompt_toolkit import PromptSession
@@ -56,7 +55,7 @@ class TerminalChat:
         self._output = output
         self._clock = clock
         self._after_prose = False
-        self._asked: Any = None
+        self._asked: object = None
         self._armed_at = 0.0
         self._session: ChatSession | None = None
         self._sent: asyncio.Queue[str] = asyncio.Queue()

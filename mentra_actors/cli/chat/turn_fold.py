@@ -10,6 +10,7 @@ from rich.text import Text
 from mentra_actors.cli.chat.markdown_blocks import whole_blocks
 from mentra_actors.cli.chat.shown import Line, Prose, Shown, line, lines_of
 from mentra_actors.cli.render.render_run import retry_words, spent_words
+from mentra_actors.decider import ByEvent
 from mentra_actors.domain.content import ThinkingBlock, text_of
 from mentra_actors.domain.model_call import TokenUsage
 from mentra_actors.runtime.agents.run_watch import is_whole
@@ -328,7 +329,7 @@ def _notice(event: a.Notice) -> Sequence[Shown]:
     return [line(f"◇ {event.message}", "yellow" if event.severity == "warning" else "dim")]
 
 
-_STEPS: Mapping[type[Any], Callable[[Turn, Any, float], Step]] = {
+_STEPS: Mapping[type[object], Callable[[Turn, Any, float], Step]] = {
     a.TextDelta: _text_came,
     a.ReasoningDelta: _thought_came,
     a.AssistantMessageCommitted: _answered,
@@ -343,7 +344,7 @@ _STEPS: Mapping[type[Any], Callable[[Turn, Any, float], Step]] = {
     a.RunFailed: _broken_off,
 }
 
-_WORDS: Mapping[type[Any], Callable[[Any], Sequence[Shown]]] = {
+_WORDS: ByEvent[Sequence[Shown]] = {
     a.InputAdded: _input,
     a.PermissionResolved: _decided,
     a.FallbackUsed: lambda event: [line(f"⇄ goes on with {event.model}", "yellow")],

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -18,6 +18,7 @@ from mentra_actors.cli.render.render_approvals import approval_document, approva
 from mentra_actors.domain.permission_rules import RuleScope, new_rule, scope_stream
 from mentra_actors.domain.rule_match import RuleMatch, match_words
 from mentra_actors.errors import CommandRejected
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.permissions import ResolveWish
 from projections.contract import fold_parts, fold_view
@@ -203,7 +204,7 @@ def _show_changes(output: Output, team: OpenStore) -> None:
         shown = present
 
 
-def _show(output: Output, document: dict[str, Any], text: Text) -> None:
+def _show(output: Output, document: JsonObject, text: Text) -> None:
     if output.as_json:
         output.json_line(document)
     else:

@@ -27,6 +27,7 @@ from mentra_actors.cli.times import MOMENTS, moment_named
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.history.agent_moment import AgentMoment
 from mentra_actors.runtime.history.history import history_beside
 from mentra_actors.runtime.history.moment import Moment
@@ -152,7 +153,7 @@ class _Shown:
             self._output.show("No task was on the board.")
         self._hanging(board_lines(view, most=None if self._view else _MOST_TASKS))
 
-    def _show_view(self, document: Any) -> None:
+    def _show_view(self, document: object) -> None:
         if self._output.as_json:
             self._document({"view": self._view, "value": document})
         elif self._view in ("board", "roster", "usage"):
@@ -164,14 +165,14 @@ class _Shown:
     def _usage(self) -> None:
         self._output.show(usage_line(self._then.usage(team=self._team).total))
 
-    def _team_view(self, name: str) -> Any:
+    def _team_view(self, name: str) -> object:
         chosen = named_view(name, self._team)
         if chosen.key is None:
             return chosen.document(self._then.parts(chosen.projection))
         part = self._then.view(chosen.projection, chosen.key)
         return chosen.document(chosen.projection.initial(chosen.key) if part is None else part)
 
-    def _document(self, more: dict[str, Any]) -> None:
+    def _document(self, more: JsonObject) -> None:
         self._output.document({**moment_document(self._then, self._last), **more})
 
     def _hanging(self, lines: Any) -> None:
@@ -179,7 +180,7 @@ class _Shown:
             self._output.show_hanging(line, indent)
 
 
-def _agent_document(agent: AgentMoment, view: str, last: int | None) -> dict[str, Any]:
+def _agent_document(agent: AgentMoment, view: str, last: int | None) -> JsonObject:
     match view:
         case "usage":
             return {"usage": usage_document(agent.usage().total)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import msgspec
 import typer
@@ -118,7 +118,7 @@ def _require_one_thing(
     *,
     append: bool,
     root: str | None,
-    filters: tuple[Any, ...],
+    filters: tuple[object, ...],
 ) -> None:
     if export is not None and verify is not None:
         raise typer.BadParameter("either --export or --verify")

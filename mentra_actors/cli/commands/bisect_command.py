@@ -113,7 +113,7 @@ def _predicate(where: str, python: str, chosen: NamedView | None) -> Callable[[A
     except jmespath.exceptions.JMESPathError as error:
         raise CommandRejected(f"--where is no JMESPath expression: {error}") from error
 
-    def holds(value: Any) -> object:
+    def holds(value: object) -> object:
         try:
             return expression.search(_plain(chosen.document(value)))
         except (jmespath.exceptions.JMESPathError, TypeError, ValueError) as error:
@@ -125,7 +125,7 @@ def _predicate(where: str, python: str, chosen: NamedView | None) -> Callable[[A
 def _told_of_errors(name: str, function: Callable[[Any], object]) -> Callable[[Any], object]:
     """The function; what it raises becomes a refusal that names it."""
 
-    def holds(value: Any) -> object:
+    def holds(value: object) -> object:
         try:
             return bool(function(value))
         except MentraError:
@@ -140,5 +140,5 @@ def _changes(chosen: NamedView, found: TurningPoint[Any]) -> tuple[Difference, .
     return differences(chosen.document(found.before), chosen.document(found.after))
 
 
-def _plain(document: Any) -> Any:
+def _plain(document: object) -> Any:
     return msgspec.to_builtins(document, str_keys=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,6 +14,7 @@ from mentra_actors.cli.options import DEFAULT_STORE, AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.render.render_care import report_document
 from mentra_actors.errors import ConfigurationError, StoreError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.store.care import Compacted, OnProgress, compact_store, restore_archive
 from projections.views.sentence_words import counted
 
@@ -100,6 +101,6 @@ def _lines(compacted: Compacted, archive: Path | None, restore: Path | None) -> 
     return lines
 
 
-def _document(compacted: Compacted) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(compacted)
+def _document(compacted: Compacted) -> JsonObject:
+    document: JsonObject = msgspec.to_builtins(compacted)
     return {**document, "report": report_document(compacted.report)}

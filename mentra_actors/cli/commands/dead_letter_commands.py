@@ -1,7 +1,7 @@
 """`mentra dead-letters`: what nobody could handle, and what is to become of it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,6 +14,7 @@ from mentra_actors.cli.petitioned import have_recorded
 from mentra_actors.cli.reading import opened
 from mentra_actors.cli.render.render_health import INDENT, letter_text, quarantine_text
 from mentra_actors.ids import StreamId
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.teams.supervision_operations import require_readable
 from mentra_actors.runtime.wishes.supervision import DiscardWish, LiftWish, RedriveWish
 from mentra_actors.runtime.writing.petitions import Wish
@@ -115,7 +116,7 @@ def _discard(
 
 
 def _ask(
-    wish: Wish, words: str, document: dict[str, Any], how: tuple[str | None, float, Path, Output]
+    wish: Wish, words: str, document: JsonObject, how: tuple[str | None, float, Path, Output]
 ) -> None:
     by, wait_s, store, output = how
     have_recorded(

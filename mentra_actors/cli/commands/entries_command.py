@@ -1,7 +1,7 @@
 """`mentra entries`: the conversation of an agent as a tree."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -21,6 +21,7 @@ from mentra_actors.domain.conversation_tree import Entry, Transcript, closed
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.domain.transcript import apply
 from mentra_actors.ids import EntryId
+from mentra_actors.json_types import JsonObject
 from projections.views.sentence_words import clipped
 
 __all__ = ["entries"]
@@ -53,7 +54,7 @@ def entries(
         output.show_line(line)
 
 
-def _document(tree: Transcript) -> dict[str, Any]:
+def _document(tree: Transcript) -> JsonObject:
     return {
         "leaf": tree.leaf,
         "path": list(tree.path),

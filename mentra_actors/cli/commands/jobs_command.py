@@ -1,7 +1,5 @@
 """`mentra jobs`: what runs and ran in the background."""
 
-from typing import Any
-
 from rich.text import Text
 
 from mentra_actors.cli.options import DEFAULT_STORE, AsJson, StorePath
@@ -9,6 +7,7 @@ from mentra_actors.cli.output import Output, local_moment
 from mentra_actors.cli.reading import opened
 from mentra_actors.domain.background.job import Job
 from mentra_actors.ids import AgentId
+from mentra_actors.json_types import JsonObject
 from projections.views.background_jobs import JobView
 
 __all__ = ["jobs"]
@@ -62,7 +61,7 @@ def _seconds(job: Job) -> str:
     return f"{job.ended_at - job.started_at:.1f}"
 
 
-def _document(view: JobView, job: Job) -> dict[str, Any]:
+def _document(view: JobView, job: Job) -> JsonObject:
     return {
         "id": job.job_id,
         "agent": view.agent_id,

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -30,11 +30,11 @@ class _Wish:
     categories: tuple[str, ...]
     tags: tuple[str, ...]
 
-    def place(self, recorded: RecordedEvent[Any]) -> int:
+    def place(self, recorded: RecordedEvent[object]) -> int:
         """What `after` counts: versions of one stream, else positions."""
         return recorded.global_position if self.stream_id is None else recorded.stream_version
 
-    def lets_pass(self, recorded: RecordedEvent[Any]) -> bool:
+    def lets_pass(self, recorded: RecordedEvent[object]) -> bool:
         """Also for events of one stream, which are read unfiltered."""
         is_of_kind = not self.categories or category_of(recorded.stream_id) in self.categories
         return is_of_kind and (not self.tags or recorded.event_type in self.tags)
@@ -110,7 +110,7 @@ def _nothing(team: OpenStore, wish: _Wish, after: int) -> str:
 
 def _events(
     team: OpenStore, wish: _Wish, after: int, *, follow: bool = False
-) -> Iterator[RecordedEvent[Any]]:
+) -> Iterator[RecordedEvent[object]]:
     place = after
     for _ in team.ends(follow=follow):
         while page := _page(team, wish, place):
@@ -118,7 +118,7 @@ def _events(
             place = wish.place(page[-1])
 
 
-def _page(team: OpenStore, wish: _Wish, place: int) -> list[RecordedEvent[Any]]:
+def _page(team: OpenStore, wish: _Wish, place: int) -> list[RecordedEvent[object]]:
     if wish.stream_id is None:
         page = team.journal.read_journal(
             after=place, categories=wish.categories, event_types=wish.tags

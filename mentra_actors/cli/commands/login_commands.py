@@ -1,7 +1,7 @@
 """`mentra login` and `mentra logout`: sign in with a browser instead of a key."""
 
 import webbrowser
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import anyio
@@ -13,6 +13,7 @@ from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.signed_in import token_store
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.oauth.flow import sign_in
 from mentra_actors.providers.oauth.settings import BearerRule, OAuthSettings, openai_settings
 from mentra_actors.providers.presets import OPENAI, PRESETS
@@ -86,7 +87,7 @@ def logout(provider: _Provider, as_json: AsJson = False) -> None:
         output.show(f"Nobody was signed in to {provider}.")
 
 
-def _redirect_fields(redirect: str) -> dict[str, Any]:
+def _redirect_fields(redirect: str) -> JsonObject:
     parts = urlsplit(redirect)
     try:
         port = parts.port

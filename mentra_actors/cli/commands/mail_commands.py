@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
@@ -26,6 +26,7 @@ from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
 from mentra_actors.domain.team import DEFAULT_TEAM, Request, request_id_of
 from mentra_actors.ids import MailId, TeamId, agent_stream, inbox_stream
+from mentra_actors.json_types import Json
 from mentra_actors.runtime.wishes.members import LetterWish, ReadMailWish, RespondWish
 from projections.views.roster import MemberView
 
@@ -222,7 +223,7 @@ class _Told:
             self._requests.add(request.request_id)
         self._show(letter_document(letter), letter_text(letter, request, self._answered_as))
 
-    def _show(self, document: Mapping[str, Any], text: Text) -> None:
+    def _show(self, document: Json, text: Text) -> None:
         if self._output.as_json:
             self._output.json_line(document)
         else:

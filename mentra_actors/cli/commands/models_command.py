@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import typer
@@ -12,6 +12,7 @@ from mentra_actors.cli.options import AsJson
 from mentra_actors.cli.output import Output
 from mentra_actors.cli.signed_in import signed_in_providers
 from mentra_actors.errors import ConfigurationError, ProviderError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import ListedModel, ListsModels
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
@@ -82,7 +83,7 @@ async def _listed(registry: ProviderRegistry, name: str) -> Sequence[ListedModel
     return await provider.models()
 
 
-def _document(model: ListedModel, prices: PriceList) -> dict[str, Any]:
+def _document(model: ListedModel, prices: PriceList) -> JsonObject:
     price = prices.usd_per_million(model.name)
     return {
         "model": model.name,
@@ -95,7 +96,7 @@ def _document(model: ListedModel, prices: PriceList) -> dict[str, Any]:
     }
 
 
-def _row(one: dict[str, Any]) -> Sequence[Text]:
+def _row(one: JsonObject) -> Sequence[Text]:
     window = one["context_window"]
     return [
         Text(one["model"]),

@@ -96,7 +96,7 @@ def _time_of(team: OpenStore, position: int) -> float:
     return event.recorded_at_ns / 1e9
 
 
-def _require(found: Any, words: str) -> None:
+def _require(found: object, words: str) -> None:
     if not found:
         raise _nothing(words)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -19,7 +19,7 @@ from mentra_actors.runtime.views.feeds import Cursor
 from mentra_actors.runtime.views.kept_views import KeptViews, views_on_demand
 from mentra_actors.runtime.views.store_watch import watched
 from mentra_actors.runtime.views.view_reading import folded_through
-from projections.contract import Projection, ProjectionFailed
+from projections.contract import AnyProjection, ProjectionFailed
 from projections.running.runner import ProjectionStatus
 from projections.running.view_changes import ViewChange, ViewFailed, ViewSnapshot
 from projections.sql_projection import SqlProjection
@@ -93,7 +93,7 @@ class _Wish:
         self,
         output: Output,
         store: Path,
-        projections: Sequence[Projection[Any]],
+        projections: Sequence[AnyProjection],
         prefixes: Sequence[str],
         into: str,
     ) -> None:
@@ -160,7 +160,7 @@ class _Wish:
                 else:
                     self._show_event(item.event)
 
-    def _show_event(self, event: Any) -> None:
+    def _show_event(self, event: object) -> None:
         match event:
             case ViewSnapshot(position=position, views=views):
                 for view, parts in views.items():
@@ -174,18 +174,18 @@ class _Wish:
             case _:
                 pass
 
-    def _chosen(self) -> Sequence[Projection[Any]]:
+    def _chosen(self) -> Sequence[AnyProjection]:
         if not self.prefixes:
             return self.projections
         return [only(one, *self.prefixes) for one in self.projections]
 
-    def _parts(self, kept: KeptViews, one: Projection[Any]) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
+    def _parts(self, kept: KeptViews, one: AnyProjection) -> Mapping[str, object]:
+        found: dict[str, object] = {}
         for prefix in self.prefixes or ("",):
             found |= kept.parts(one, prefix)
         return found
 
-    def _show(self, views: Mapping[str, Mapping[str, Any]], position: int) -> None:
+    def _show(self, views: Mapping[str, Mapping[str, object]], position: int) -> None:
         if self.output.as_json:
             self.output.document({"position": position, "views": views})
             return

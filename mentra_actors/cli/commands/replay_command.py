@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -26,6 +26,7 @@ from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import AgentId, StreamId, name_of
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.history.history import History
 from mentra_actors.runtime.history.replays import (
@@ -210,7 +211,7 @@ def _decide_file(output: Output, file: Path) -> None:
     found, requests = recording_faults(recording)
     is_same = found.is_same and not requests
     if output.as_json:
-        document: dict[str, Any] = msgspec.to_builtins(found)
+        document: JsonObject = msgspec.to_builtins(found)
         output.document({"same": is_same, **document, "requests": list(requests)})
     else:
         show_verification(output, found, requests)

@@ -21,6 +21,7 @@ from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.domain.team import DEFAULT_TEAM, agent_id_of
 from mentra_actors.errors import CommandRejected, MentraError, RunFailed, StoreNotFound
 from mentra_actors.ids import AgentId, StreamId, TeamId, agent_stream, category_of
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.port import ModelProvider
 from mentra_actors.runtime.agents.run_options import RunArguments
 from mentra_actors.runtime.agents.run_watch import Reply
@@ -238,7 +239,7 @@ class _Job:
             await runtime.until_idle()
         return reply
 
-    def _document(self, reply: Reply | None, resumed: list[StreamId]) -> dict[str, Any]:
+    def _document(self, reply: Reply | None, resumed: list[StreamId]) -> JsonObject:
         return {
             "agent": self._agent,
             "store": str(self._store),
@@ -256,7 +257,7 @@ def _subscribed(runtime: Runtime, send: MemoryObjectSendStream[Any]) -> list[Cal
     """Everything that happens in the runtime goes to the stream, until these are called."""
     on_loop = thread_safe_call()
 
-    def pass_on(notice: Any) -> None:
+    def pass_on(notice: object) -> None:
         def put() -> None:
             try:
                 send.send_nowait(notice)
@@ -265,7 +266,7 @@ def _subscribed(runtime: Runtime, send: MemoryObjectSendStream[Any]) -> list[Cal
 
         on_loop(put)
 
-    def pass_all_on(recorded: tuple[Any, ...]) -> None:
+    def pass_all_on(recorded: tuple[object, ...]) -> None:
         for one in recorded:
             pass_on(one)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -19,6 +19,7 @@ from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import TeamId, schedule_stream
+from mentra_actors.json_types import JsonObject
 from mentra_actors.runtime.agents.run_operations import new_id
 from mentra_actors.runtime.clock import SystemClock
 from mentra_actors.runtime.wishes.schedules import (
@@ -239,7 +240,7 @@ def _both_times(at: float) -> str:
     return f"{local} ({moment_words(at)})"
 
 
-def _document(listed: ListedSchedule) -> dict[str, Any]:
+def _document(listed: ListedSchedule) -> JsonObject:
     one: Schedule = listed.schedule
     due = listed.next_due
     return {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.ids import StreamId
 from mentra_actors.runtime.sessions.session_reading import found_sessions, listed_sessions
 from mentra_actors.runtime.views.kept_views import KeptViews, open_views
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.views.session_words import SESSION_WORDS, SessionMatch
 from projections.views.sessions import SESSIONS, SessionMetadata
 
@@ -57,7 +57,7 @@ def sessions(
 
 
 def _caught_up(
-    stack: ExitStack, output: Output, store: Path, wanted: Sequence[Projection[Any]]
+    stack: ExitStack, output: Output, store: Path, wanted: Sequence[AnyProjection]
 ) -> KeptViews:
     with output.spinner("Reading the log"):
         return stack.enter_context(open_views(store, wanted, sealing=chosen_sealing()))

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -18,6 +18,7 @@ from mentra_actors.domain.team import DEFAULT_TEAM
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import StreamId, category_of, name_of
+from mentra_actors.json_types import JsonObject
 from projections.views.lanes import only_lanes, team_lanes
 from projections.views.timeline import line_of, sentence_of
 
@@ -71,7 +72,7 @@ def timeline(
 
 def _document(
     team: OpenStore, after: int, through: int | None, only: StreamsOfTeam | None
-) -> dict[str, Any]:
+) -> JsonObject:
     end = team.reader.last_position() if through is None else through
     events = list(team.journal.between(after, end))
     lanes = team_lanes(events)
@@ -83,7 +84,7 @@ def _document(
 
 
 class _Shown(NamedTuple):
-    recorded: RecordedEvent[Any]
+    recorded: RecordedEvent[object]
     row: LaneRow
 
 
@@ -108,7 +109,7 @@ class _Rows:
         end = self._team.reader.last_position() if through is None else through
         if self._only is not None:
             self._only.read_through(end)
-        waiting: deque[RecordedEvent[Any]] = deque()
+        waiting: deque[RecordedEvent[object]] = deque()
         for recorded in self._team.journal.between(self.position, end):
             self.position = recorded.global_position
             if not self._is_shown(recorded):
@@ -118,7 +119,7 @@ class _Rows:
                 self.graph.take(waiting.popleft())
         return [_Shown(one, self.graph.row(one)) for one in waiting]
 
-    def _is_shown(self, recorded: RecordedEvent[Any]) -> bool:
+    def _is_shown(self, recorded: RecordedEvent[object]) -> bool:
         is_chosen = self._only is None or recorded.stream_id in self._only
         return is_chosen and self.graph.has_row(recorded)
 

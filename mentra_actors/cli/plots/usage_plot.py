@@ -54,7 +54,7 @@ def _largest(points: Sequence[UsagePoint]) -> list[StreamId]:
 
 def _sums(
     points: Sequence[UsagePoint], shown: Sequence[StreamId]
-) -> tuple[list[Any], list[dict[StreamId, Usage]]]:
+) -> tuple[list[object], list[dict[StreamId, Usage]]]:
     """Times, and what each shown agent had used at them."""
     known: dict[StreamId, Usage] = {}
     rows: list[dict[StreamId, Usage]] = []

@@ -1,7 +1,5 @@
 """Figures of any view as people read them: moments as times, fractions without noise."""
 
-from typing import Any
-
 from mentra_actors.cli.output import local_moment
 
 __all__ = ["figure_words", "is_figure"]
@@ -14,7 +12,7 @@ _SMALLEST, _LARGEST = 1e-4, 1e15
 """Between them people read a number without an exponent."""
 
 
-def is_figure(value: Any) -> bool:
+def is_figure(value: object) -> bool:
     """True for numbers; yes and no are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.inbox import MailDelivered
@@ -16,7 +16,7 @@ from mentra_actors.ids import AgentId, StreamId, agent_stream, category_of, name
 __all__ = ["LaneGraph", "LaneRow"]
 
 _IDLE, _RUNS, _ASKS = " ", "│", "┃"
-_MARKS: Mapping[type[Any], str] = {
+_MARKS: Mapping[type[object], str] = {
     e.AgentSpawned: "+",
     e.PromptAccepted: "▶",
     e.RunStarted: "╷",
@@ -32,7 +32,7 @@ _MARKS: Mapping[type[Any], str] = {
     e.RunCancelled: "✗",
     e.AgentStopped: "■",
 }
-_QUIET: tuple[type[Any], ...] = (
+_QUIET: tuple[type[object], ...] = (
     e.InputPlaced,
     e.MailTaken,
     e.MailSent,
@@ -67,12 +67,12 @@ class LaneGraph:
         self._runs: dict[StreamId, str] = {}
         self._asks: dict[StreamId, str] = {}
 
-    def has_row(self, recorded: RecordedEvent[Any]) -> bool:
+    def has_row(self, recorded: RecordedEvent[object]) -> bool:
         """False for what says little, if not everything is to be shown."""
         is_quiet = isinstance(recorded.event, _QUIET)
         return self._has_all or not (is_quiet or category_of(recorded.stream_id) in _QUIET_KINDS)
 
-    def take(self, recorded: RecordedEvent[Any]) -> tuple[int, int]:
+    def take(self, recorded: RecordedEvent[object]) -> tuple[int, int]:
         """Go on to the next event that has a row; the lanes that it comes from and stands in."""
         lane = self._place(self._lane_of(recorded))
         sender = _sender(recorded.event)
@@ -80,7 +80,7 @@ class LaneGraph:
         self._note(recorded)
         return start, lane
 
-    def row(self, recorded: RecordedEvent[Any]) -> LaneRow:
+    def row(self, recorded: RecordedEvent[object]) -> LaneRow:
         """The same, and its row."""
         start, lane = self.take(recorded)
         cells = [self._cell(one) for one in self.lanes]
@@ -90,7 +90,7 @@ class LaneGraph:
             self._draw_letter(cells, start, lane)
         return LaneRow(tuple(cells), lane)
 
-    def _lane_of(self, recorded: RecordedEvent[Any]) -> StreamId:
+    def _lane_of(self, recorded: RecordedEvent[object]) -> StreamId:
         """A letter stands in the lane of its receiver."""
         if category_of(recorded.stream_id) == "inbox":
             return agent_stream(AgentId(name_of(recorded.stream_id)))
@@ -102,7 +102,7 @@ class LaneGraph:
             self.lanes.append(stream_id)
         return place
 
-    def _note(self, recorded: RecordedEvent[Any]) -> None:
+    def _note(self, recorded: RecordedEvent[object]) -> None:
         stream_id = recorded.stream_id
         match recorded.event:
             case e.RunStarted(run_id=run_id):
@@ -131,13 +131,13 @@ class LaneGraph:
         cells[end] = "▶ " if start < end else "◀─"
 
 
-def _sender(event: Any) -> StreamId | None:
+def _sender(event: object) -> StreamId | None:
     if isinstance(event, MailDelivered) and event.mail.sender_id:
         return agent_stream(event.mail.sender_id)
     return None
 
 
-def _mark(event: Any) -> str:
+def _mark(event: object) -> str:
     if isinstance(event, MailDelivered):
         return "▶"
     if isinstance(event, e.ModelCallRequested):

@@ -1,7 +1,6 @@
 """Calls that wait for a person, and rules, as text for people and as JSON for programs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -49,7 +48,7 @@ def approval_text(one: Approval, now: float) -> Text:
     return text
 
 
-def approval_document(one: Approval, now: float) -> dict[str, Any]:
+def approval_document(one: Approval, now: float) -> dict[str, object]:
     """A call that waits, for programs."""
     return {
         "name": one.name,
@@ -81,7 +80,7 @@ def rule_row(one: ScopedRule) -> Sequence[Text]:
     ]
 
 
-def rule_document(one: ScopedRule) -> dict[str, Any]:
+def rule_document(one: ScopedRule) -> dict[str, object]:
     """One rule, for programs."""
     rule = one.rule
     return {

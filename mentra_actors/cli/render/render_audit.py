@@ -1,11 +1,11 @@
 """One event of an audit as a line for people."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.text import Text
 
 from mentra_actors.cli.output import local_moment
+from mentra_actors.json_types import Json
 
 __all__ = ["AuditLines", "is_denial"]
 
@@ -26,7 +26,7 @@ _LONG_CHARS = 20
 _AS_BEFORE = "(as before)"
 
 
-def is_denial(fields: Mapping[str, Any]) -> bool:
+def is_denial(fields: Mapping[str, object]) -> bool:
     """True for what was refused, or did not run."""
     is_refused = fields["kind"] == "permission_resolved" and not fields["allow"]
     return is_refused or fields["kind"] in _DENIALS
@@ -39,7 +39,7 @@ class AuditLines:
         self._said: dict[str, str] = {}
         """By agent, the last long text."""
 
-    def line(self, fields: Mapping[str, Any]) -> Text:
+    def line(self, fields: Json) -> Text:
         """Position, moment, agent, what happened, to what, and the rest of what is known."""
         line = _beginning(fields)
         agent_id = fields["agent_id"]
@@ -56,7 +56,7 @@ class AuditLines:
         return line
 
 
-def _beginning(fields: Mapping[str, Any]) -> Text:
+def _beginning(fields: Json) -> Text:
     line = Text()
     line.append(f"{fields['position']:>6}  ", style="dim")
     line.append(f"{local_moment(fields['recorded_at'])}  ", style="dim")
@@ -69,7 +69,7 @@ def _beginning(fields: Mapping[str, Any]) -> Text:
     return line
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{one}" for name, one in value.items() if one)
     text = str(value) if not isinstance(value, bool) else str(value).lower()

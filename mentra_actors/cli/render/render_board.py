@@ -1,7 +1,6 @@
 """A task board as lines for people, and its tasks as JSON for programs."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.text import Text
 
@@ -135,7 +134,7 @@ def _task_row(task: Task, view: BoardView) -> Sequence[Text]:
     ]
 
 
-def task_document(task: Task, view: BoardView) -> dict[str, Any]:
+def task_document(task: Task, view: BoardView) -> dict[str, object]:
     """One task, for programs."""
     times = view.times.get(task.task_id, TaskTimes())
     return {

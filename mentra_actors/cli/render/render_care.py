@@ -1,7 +1,6 @@
 """What people read of a store's care: reports, sizes, what to do."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from rich.filesize import decimal
@@ -69,7 +68,7 @@ def advice_lines(report: Report) -> Iterator[Text]:
         yield Text(f"  {program()} {export:{len(salvage)}}  the log through position {good}")
 
 
-def report_document(report: Report) -> dict[str, Any]:
+def report_document(report: Report) -> dict[str, object]:
     """A report for programs."""
     return {"sound": report.is_sound, **msgspec.to_builtins(report)}
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -167,7 +166,7 @@ def _message_lines(report: ContextReport, *, has_all: bool) -> Iterator[Text]:
 
 def context_document(
     report: ContextReport, unknown: Sequence[str], *, has_all: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The report for programs; the messages are the largest ones, or all in order."""
     last = report.last_counted
     return {
@@ -194,5 +193,5 @@ def context_document(
     }
 
 
-def _fields(one: msgspec.Struct) -> dict[str, Any]:
+def _fields(one: msgspec.Struct) -> dict[str, object]:
     return {name: getattr(one, name) for name in one.__struct_fields__}

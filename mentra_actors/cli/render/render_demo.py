@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -22,8 +22,9 @@ from mentra_actors.demo.findings import Matches, Totals
 from mentra_actors.demo.offline_model import OFFLINE_PROVIDER
 from mentra_actors.demo.play import DemoResult, DemoSettings, Kill, Phase, Recovery, RunPlace
 from mentra_actors.demo.survey_plan import LEAD
-from mentra_actors.demo.watch import OpenEffect, TeamWatch
+from mentra_actors.demo.watch import DemoWatch, StartedEffect
 from mentra_actors.ids import AgentId, agent_stream
+from mentra_actors.json_types import JsonObject
 from projections.views.roster import MemberView
 from projections.views.task_board import BoardView
 from projections.views.transcript import transcript_items
@@ -74,7 +75,7 @@ class DemoScreen:
     ) -> None:
         self._stop_live()
 
-    def change(self, phase: Phase, watch: TeamWatch) -> None:
+    def change(self, phase: Phase, watch: DemoWatch) -> None:
         """The log has grown, or the play has come to another act."""
         if self._output.as_json:
             return
@@ -145,7 +146,7 @@ class DemoScreen:
         tasks = self._board.tasks
         return sum(task.status == "completed" for task in tasks), len(tasks)
 
-    def _tell_news(self, watch: TeamWatch) -> None:
+    def _tell_news(self, watch: DemoWatch) -> None:
         """In a pipe: one line for each step of a task."""
         for task in watch.board.tasks:
             for step in ("in_progress", "completed"):
@@ -154,7 +155,7 @@ class DemoScreen:
                     self._told.add(line)
                     self._output.show(Text(f"{line} ({task.owner})"))
 
-    def _show_killed(self, watch: TeamWatch) -> None:
+    def _show_killed(self, watch: DemoWatch) -> None:
         self._heading("Killed in the middle of the work (SIGKILL)")
         opened = watch.open_effects()
         lines = [Text(f"{watch.position} events are on the log. The last ones:", style="bold")]
@@ -186,7 +187,7 @@ class DemoScreen:
             self._output.show(Text(f"       … and {len(after) - _ITEMS_AFTER} more", style="dim"))
 
 
-def demo_document(settings: DemoSettings, result: DemoResult) -> dict[str, Any]:
+def demo_document(settings: DemoSettings, result: DemoResult) -> dict[str, object]:
     """The whole play, for programs."""
     outcome = result.outcome
     members: list[MemberView] = []
@@ -221,7 +222,7 @@ def _titles(settings: DemoSettings) -> dict[Phase, str]:
     return {"first life": "The team works", "second life": "Started again: the team goes on"}
 
 
-def _scene(watch: TeamWatch) -> RenderableType:
+def _scene(watch: DemoWatch) -> RenderableType:
     """The board, and what each agent is doing now."""
     doing: dict[str, list[str]] = {}
     for one in watch.open_effects():
@@ -259,7 +260,7 @@ def _witness(kill: Kill) -> str:
     return next(iter([*calls, *others, *kill.agent_versions]), "")
 
 
-def _effect_words(effect: OpenEffect) -> str:
+def _effect_words(effect: StartedEffect) -> str:
     what = f"a call of {effect.tool}" if effect.tool else "a model call"
     return f"{effect.agent}: {what} ({effect.effect_id})"
 
@@ -310,8 +311,8 @@ def _ending_lines(result: DemoResult) -> list[Text]:
     return lines
 
 
-def _figures(result: DemoResult) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
+def _figures(result: DemoResult) -> JsonObject:
+    figures: JsonObject = {}
     for findings in result.findings.values():
         match findings.finding:
             case Totals(files=files, lines=lines, bytes=size):

@@ -132,7 +132,7 @@ def _change_lines(name: str, before: Any, after: Any, *, indent: int) -> Lines:
             yield words, indent + 6
 
 
-def _values(name: str, before: Any, after: Any) -> Text:
+def _values(name: str, before: object, after: object) -> Text:
     """The value of a field with this name as it was and as it is, whole."""
     field = name.rpartition(".")[2]
     was, is_now = _short(before, field), _short(after, field)

@@ -1,7 +1,5 @@
 """One event: a line for people, an object for programs."""
 
-from typing import Any
-
 import msgspec
 from rich.text import Text
 
@@ -21,7 +19,7 @@ _STREAM_STYLES = {
 }
 
 
-def event_line(recorded: RecordedEvent[Any], *, with_stream: bool) -> Text:
+def event_line(recorded: RecordedEvent[object], *, with_stream: bool) -> Text:
     """Position, stream, version, time, a sentence and the tag."""
     line = Text()
     line.append(f"{recorded.global_position:>6}  ", style="dim")
@@ -43,7 +41,7 @@ def stream_style(stream_id: StreamId) -> str:
     return _STREAM_STYLES.get(category_of(stream_id), "")
 
 
-def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:
+def event_document(recorded: RecordedEvent[object]) -> dict[str, object]:
     """Everything that is stored of one event, as this release reads it.
 
     `event` is null for one that it skips, and `skipped` says why.
@@ -65,7 +63,7 @@ def event_document(recorded: RecordedEvent[Any]) -> dict[str, Any]:
     }
 
 
-def _why_skipped(event: Any) -> str:
+def _why_skipped(event: object) -> str:
     """Why this release takes no account of an event; empty for one that it understands."""
     match event:
         case UnknownEvent(reason=reason) | RetiredEvent(reason=reason):

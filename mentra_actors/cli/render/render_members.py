@@ -1,7 +1,6 @@
 """Members, letters and requests, as text for people and as JSON for programs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -58,7 +57,7 @@ def member_row(member: MemberView) -> Sequence[Text]:
     ]
 
 
-def member_document(member: MemberView) -> dict[str, Any]:
+def member_document(member: MemberView) -> dict[str, object]:
     """One member, for programs."""
     return {
         "name": member.name,
@@ -94,7 +93,7 @@ def letter_text(letter: Letter, request: Request | None = None, answered_as: str
     return text if request is None else text.append_text(_what_to_do(request, answered_as))
 
 
-def letter_document(letter: Letter) -> dict[str, Any]:
+def letter_document(letter: Letter) -> dict[str, object]:
     """A letter, for programs."""
     mail = letter.mail
     return {
@@ -124,7 +123,7 @@ def request_text(request: Request, answered_as: str = "") -> Text:
     return text.append_text(_what_to_do(request, answered_as))
 
 
-def request_document(request: Request) -> dict[str, Any]:
+def request_document(request: Request) -> dict[str, object]:
     """A request, for programs."""
     return {
         "request_id": request.request_id,

@@ -1,7 +1,6 @@
 """A moment of the past, for people: where it is, how an agent was, what it was about to do."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -61,7 +60,7 @@ def moment_line(moment: Moment, last: int) -> Text:
     return line.append(f"  {sentence_of(event)}")
 
 
-def moment_document(moment: Moment, last: int) -> dict[str, Any]:
+def moment_document(moment: Moment, last: int) -> dict[str, object]:
     """The same for programs."""
     event = moment.event
     return {
@@ -155,7 +154,7 @@ def profile_lines(agent: AgentMoment) -> Iterator[tuple[Text, int]]:
         yield Text.assemble((f"{field.name:<18}", "bold"), text), 18
 
 
-def agent_moment_document(agent: AgentMoment) -> dict[str, Any]:
+def agent_moment_document(agent: AgentMoment) -> dict[str, object]:
     """How an agent was, for programs."""
     return {
         "version": agent.version,
@@ -178,6 +177,6 @@ def usage_line(usage: Usage) -> Text:
     )
 
 
-def _plain(effect: f.AgentEffect) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(effect, str_keys=True)
+def _plain(effect: f.AgentEffect) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(effect, str_keys=True)
     return {name: value for name, value in plain.items() if name not in ("profile", "effect_id")}

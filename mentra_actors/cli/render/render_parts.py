@@ -15,10 +15,10 @@ _MOST_CHARS = 400
 _SHORT = 60
 _INDENT = 2
 _WIDEST = 24
-_EMPTY: tuple[Any, ...] = (None, "", (), [], {}, False)
+_EMPTY: tuple[object, ...] = (None, "", (), [], {}, False)
 
 
-def plain_rows(parts: Mapping[str, Any]) -> Sequence[Sequence[Text]] | None:
+def plain_rows(parts: Mapping[str, object]) -> Sequence[Sequence[Text]] | None:
     """A row for each value, if all of them are plain: of one part, or of a part with fields."""
     values = {key: msgspec.to_builtins(part, str_keys=True) for key, part in parts.items()}
     if list(values) == [""] and isinstance(values[""], dict):
@@ -28,13 +28,13 @@ def plain_rows(parts: Mapping[str, Any]) -> Sequence[Sequence[Text]] | None:
     return [[Text(_key(key)), _cell(key, value)] for key, value in values.items()]
 
 
-def part_lines(key: str, part: Any) -> Iterator[tuple[Text, int]]:
+def part_lines(key: str, part: object) -> Iterator[tuple[Text, int]]:
     """A part, field by field, and where its wrapped lines begin; what is empty is left out."""
     yield Text(_key(key), style="bold"), 0
     yield from _lines(msgspec.to_builtins(part, str_keys=True), _INDENT)
 
 
-def change_line(position: int, view: str, key: str, part: Any) -> Text:
+def change_line(position: int, view: str, key: str, part: object) -> Text:
     """One change of a view in one line."""
     plain = msgspec.to_builtins(part, str_keys=True)
     return Text.assemble(
@@ -52,7 +52,7 @@ def _cell(key: str, value: Any) -> Text:
     return Text(_clipped(str(value)))
 
 
-def _lines(value: Any, indent: int) -> Iterator[tuple[Text, int]]:
+def _lines(value: object, indent: int) -> Iterator[tuple[Text, int]]:
     room = " " * indent
     if isinstance(value, dict):
         fields = {name: one for name, one in value.items() if one not in _EMPTY}
@@ -75,7 +75,7 @@ def _lines(value: Any, indent: int) -> Iterator[tuple[Text, int]]:
         yield Text(f"{room}{_clipped(str(value))}"), indent
 
 
-def _is_short(value: Any) -> bool:
+def _is_short(value: object) -> bool:
     return not isinstance(value, dict | list | tuple) or len(_short(value)) <= _SHORT
 
 
@@ -91,7 +91,7 @@ def _short(value: Any, name: str = "") -> str:
     return figure_words(name, value) if is_figure(value) else " ".join(str(value).split())
 
 
-def _inner(value: Any, name: str = "") -> str:
+def _inner(value: object, name: str = "") -> str:
     return f"({_short(value)})" if isinstance(value, dict | list | tuple) else _short(value, name)
 
 

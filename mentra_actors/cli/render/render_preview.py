@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from mentra_actors.domain.rule_match import shown_call
 from projections.views.approvals import Approval
@@ -30,13 +29,13 @@ def preview_lines(one: Approval) -> list[str]:
     return [one.preview]
 
 
-def _command(shown: Mapping[str, Any]) -> Iterator[str]:
+def _command(shown: Mapping[str, object]) -> Iterator[str]:
     yield f"$ {_below(shown['command'])}"
     yield f"in {_below(shown.get('working_directory'))}"
     yield from _others(shown, _SAID)
 
 
-def _operation(operation: Any) -> Iterator[str]:
+def _operation(operation: object) -> Iterator[str]:
     if not isinstance(operation, Mapping):
         yield _below(operation)
         return
@@ -47,20 +46,20 @@ def _operation(operation: Any) -> Iterator[str]:
     yield from _others(operation, _PLACES)
 
 
-def _place(operation: Mapping[str, Any], said: str, real: str) -> str:
+def _place(operation: Mapping[str, object], said: str, real: str) -> str:
     """A path as the model has written it, and where it leads."""
     path, leads = operation.get(said, operation.get("from")), operation.get(real)
     return _below(path) if leads in (None, path) else f"{_below(path)} ({_below(leads)})"
 
 
-def _others(fields: Mapping[str, Any], told: frozenset[str]) -> Iterator[str]:
+def _others(fields: Mapping[str, object], told: frozenset[str]) -> Iterator[str]:
     """Everything else that says something."""
     for name, value in fields.items():
         if name not in told and value not in (None, "", False, [], {}):
             yield f"  {name}: {_below(value)}"
 
 
-def _below(value: Any) -> str:
+def _below(value: object) -> str:
     """A value whose further lines are indented."""
     if isinstance(value, Mapping):
         value = ", ".join(f"{name} {one}" for name, one in value.items() if one)

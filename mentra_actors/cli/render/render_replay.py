@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -111,7 +110,7 @@ def _others(differences: Sequence[OtherDecision]) -> Iterator[Text]:
         yield Text(f"        ... and {left:,} more; --json has them all", style="dim")
 
 
-def replay_document(found: Replay) -> dict[str, Any]:
+def replay_document(found: Replay) -> dict[str, object]:
     """A run that was run again, for programs: without the events themselves."""
     names = [name for name in found.__struct_fields__ if name != "events"]
     return {name: msgspec.to_builtins(getattr(found, name)) for name in names}

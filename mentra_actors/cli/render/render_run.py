@@ -60,7 +60,7 @@ class RunScreen:
             self.output_failure = error
             discard_output()
 
-    def _show(self, notice: Any) -> None:
+    def _show(self, notice: object) -> None:
         match notice:
             case ModelDelta(stream_id=stream_id, event=TextDelta(text=text)):
                 if stream_id == self._stream_id:
@@ -74,7 +74,7 @@ class RunScreen:
             case _:
                 pass
 
-    def _show_event(self, name: str, recorded: RecordedEvent[Any]) -> None:
+    def _show_event(self, name: str, recorded: RecordedEvent[object]) -> None:
         who = "" if recorded.stream_id == self._stream_id else f"{name}: "
         match recorded.event:
             case e.ModelReplied(blocks=blocks):

@@ -1,7 +1,6 @@
 """Agents, as rows for people and as JSON for programs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 
@@ -73,7 +72,7 @@ def _open_cell(awaited: Sequence[AwaitedEffect], now: float) -> Text:
     return Text(f"{words}{more}", style="bold red" if open_for_long(awaited, now) else "")
 
 
-def agent_document(member: MemberView) -> dict[str, Any]:
+def agent_document(member: MemberView) -> dict[str, object]:
     """One agent, for programs."""
     return {
         "name": member.name,
@@ -92,6 +91,6 @@ def agent_document(member: MemberView) -> dict[str, Any]:
     }
 
 
-def open_document(awaited: Sequence[AwaitedEffect]) -> list[dict[str, Any]]:
+def open_document(awaited: Sequence[AwaitedEffect]) -> list[dict[str, object]]:
     """What an agent waits for, since Unix seconds, for programs."""
     return [{"kind": one.kind, "of": one.of, "since": one.since} for one in awaited]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from rich.text import Text
@@ -19,9 +19,9 @@ _MOST_RESULT_CHARS = 300
 INDENT = 17
 
 
-def item_document(item: TranscriptItem) -> dict[str, Any]:
+def item_document(item: TranscriptItem) -> dict[str, object]:
     """One item, for programs; `content` has its kind under `type`."""
-    plain: dict[str, Any] = msgspec.to_builtins(item)
+    plain: dict[str, object] = msgspec.to_builtins(item)
     return {
         "version": item.stream_version,
         "position": item.global_position,
@@ -204,6 +204,6 @@ def _arguments(arguments: str) -> str:
     return ", ".join(f"{name}={_value(value)}" for name, value in decoded.items())
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - what a line takes

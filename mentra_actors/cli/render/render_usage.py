@@ -1,7 +1,7 @@
 """Tokens and money: a table for people, a document for programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rich.text import Text
 
@@ -64,7 +64,7 @@ def spent_words(before: Usage, after: Usage) -> str:
     return f"  {calls:+,} call{'' if abs(calls) == 1 else 's'}, {tokens:+,} tokens{money}"
 
 
-def usage_document(one: Usage) -> dict[str, Any]:
+def usage_document(one: Usage) -> dict[str, object]:
     """A sum over model calls, for programs."""
     return {
         "calls": one.calls,

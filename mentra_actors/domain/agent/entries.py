@@ -5,8 +5,6 @@ answer with calls takes two: its own, and the next one for the results. The deci
 transcript count by this one rule, so an id means the same to both and needs no place in events.
 """
 
-from typing import Any
-
 from mentra_actors.domain.agent.events.branching import ConversationEdited
 from mentra_actors.domain.agent.events.inputs import InputPlaced
 from mentra_actors.domain.agent.events.runs import ModelReplied
@@ -15,7 +13,7 @@ from mentra_actors.domain.content import ToolCallBlock
 __all__ = ["entries_in"]
 
 
-def entries_in(event: Any) -> int:
+def entries_in(event: object) -> int:
     """How many entries an event adds to the conversation."""
     match event:
         case InputPlaced():

@@ -107,7 +107,7 @@ def _with_consequence(state: BoardState, event: Any) -> BoardState:
     return _replace(state, consequences=consequences)
 
 
-def _told(event: Any, name: str) -> tuple[int, ...]:
+def _told(event: object, name: str) -> tuple[int, ...]:
     told: tuple[int, ...] = getattr(event, name, ())
     return told
 

@@ -126,7 +126,7 @@ __all__ = [
     "request_of",
 ]
 
-_ANSWERS: Mapping[type[Any], Callable[[Any, TeamState], Sequence[TeamEvent]]] = {
+_ANSWERS: Mapping[type[object], Callable[[Any, TeamState], Sequence[TeamEvent]]] = {
     RemoveMember: remove,
     RenameMember: rename,
     StopMember: order_stop,

@@ -1,7 +1,7 @@
 """The state of a team after an event."""
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -187,7 +187,7 @@ def _with_work(state: TeamState, work: BoardWork) -> tuple[BoardWork, ...]:
     return (*state.board_work, work)
 
 
-def _with_member(state: TeamState, agent_id: AgentId, **fields: Any) -> TeamState:
+def _with_member(state: TeamState, agent_id: AgentId, **fields: object) -> TeamState:
     members = {
         name: _replace(one, **fields) if one.agent_id == agent_id else one
         for name, one in state.members.items()

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,9 +15,10 @@ from mentra_actors.domain.content import ToolCallBlock, text_of
 from mentra_actors.domain.model_call import ModelReply
 from mentra_actors.domain.storable import encodable
 from mentra_actors.ids import EffectId
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import PolicyDenied, Tool
 from mentra_actors.tools.registry import ToolRegistry, ToolSource
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.schema_faults import faults_by_schema
 
 __all__ = [
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 SHOWN_ARGUMENTS = 240
 
-OutputCheck: TypeAlias = Callable[[Mapping[str, Any]], str]
+OutputCheck: TypeAlias = Callable[[Json], str]
 """What a type says about a value that fits its schema: a text for the model, empty if nothing."""
 
 
@@ -135,12 +136,12 @@ def faults_of(tool: Tool, arguments: Mapping[str, object]) -> str:
         TypeError: the check of the tool gave no text.
     """
     try:
-        found: Any = tool.faults(arguments)
+        found: object = tool.faults(arguments)
         if not isinstance(found, str):
             raise TypeError(f"its check returned {type(found).__name__}, not a text")
     except BaseException as error:  # noqa: BLE001 - whatever it raises, the answer was paid for
         _log.exception("the arguments of %s could not be checked", tool.name)
-        found = f"Tool '{tool.name}' could not check its arguments: {words_of(error)}"
+        found = f"Tool '{tool.name}' could not check its arguments: {error_words(error)}"
     return encodable(found)
 
 

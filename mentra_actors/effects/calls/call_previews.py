@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -39,8 +38,8 @@ def call_preview(effect: ReviewCall | RunTool, tool: Tool, place: Workplace) -> 
 
 
 async def structured_preview(
-    tool: Tool, arguments: Mapping[str, Any], place: Workplace
-) -> dict[str, Any]:
+    tool: Tool, arguments: Mapping[str, object], place: Workplace
+) -> dict[str, object]:
     """What a call would do, in the words of its tool; its arguments, if the tool has none.
 
     Raises:
@@ -50,11 +49,11 @@ async def structured_preview(
     if preview is None:
         return dict(arguments)
     told = await on_worker_thread(lambda: preview(arguments, place), threads=SYNC_TOOL_THREADS)
-    plain: dict[str, Any] = msgspec.to_builtins(told, str_keys=True)
+    plain: dict[str, object] = msgspec.to_builtins(told, str_keys=True)
     return plain
 
 
-def call_digest(tool: str, arguments: str, structured: Mapping[str, Any]) -> str:
+def call_digest(tool: str, arguments: str, structured: Mapping[str, object]) -> str:
     """Name (SHA-256, hexadecimal) of exactly this call: its input, and what it would do."""
     shown = msgspec.json.encode(structured, order="deterministic")
     parts = (tool.encode(), arguments.encode(), shown)

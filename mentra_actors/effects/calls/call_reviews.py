@@ -27,7 +27,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.tools.contract import PolicyDenied, Tool, ToolError
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
-from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.results.rendering import error_words, named_words_of
 from mentra_actors.tools.review import (
     Allow,
     Ask,
@@ -185,13 +185,13 @@ class CallReviews:
                     raise _Refused(f"Tool execution blocked: {said}", by="fault")
         return preview, notes
 
-    async def _asked(self, hook: ToolHook, preview: CallPreview) -> Any:
+    async def _asked(self, hook: ToolHook, preview: CallPreview) -> object:
         try:
             return await hook.before(_own(preview))
         except BaseException as error:
             if is_cancellation(error):
                 raise
-            told = f"Tool execution blocked: {words_of(error)}"
+            told = f"Tool execution blocked: {error_words(error)}"
             raise _Refused(told, by="fault") from error
 
     async def _decided(self, preview: CallPreview) -> _Decision:
@@ -227,7 +227,7 @@ class CallReviews:
         authorizer, limit_s = self._ports.authorizer, self._ports.authorizer_timeout_s
         if authorizer is None:
             return Allow()
-        verdict: Any = None
+        verdict: object = None
         try:
             with anyio.move_on_after(limit_s) as limit:
                 verdict = await called(authorizer, _own(preview))
@@ -235,7 +235,7 @@ class CallReviews:
             if is_cancellation(error):
                 raise
             _log.warning("the authorizer raised; %s is refused", preview.tool, exc_info=error)
-            told = f"Tool execution blocked: {words_of(error)}"
+            told = f"Tool execution blocked: {error_words(error)}"
             raise _Refused(told, by="fault") from error
         if limit.cancelled_caught:
             raise _Refused(f"authorizer timed out after {limit_s:g} s", by="fault")
@@ -252,7 +252,7 @@ class CallReviews:
                 raise _Refused(f"Tool execution blocked: {said}", by="fault")
 
 
-async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[str, Any]:
+async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[str, object]:
     """What the call would do; one that cannot say is refused."""
     try:
         return await structured_preview(tool, call.arguments, place)
@@ -262,7 +262,7 @@ async def _previewed(tool: Tool, call: CallPreview, place: Workplace) -> dict[st
         if is_cancellation(error):
             raise
         if isinstance(error, ToolError):
-            raise _Refused(words_of(error), by="check") from error
+            raise _Refused(error_words(error), by="check") from error
         told = f"Tool execution blocked: {named_words_of(error)}"
         raise _Refused(told, by="fault") from error
 
@@ -276,7 +276,7 @@ def _own(preview: CallPreview) -> CallPreview:
     )
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> object:
     if isinstance(value, dict):
         return {name: _copied(one) for name, one in value.items()}
     return [_copied(one) for one in value] if isinstance(value, list | tuple) else value
@@ -298,7 +298,7 @@ async def after_hooks(
     return outcome
 
 
-def _storable(arguments: Any) -> dict[str, Any]:
+def _storable(arguments: Any) -> dict[str, object]:
     """Arguments as they come back from the log: what a hook gives may be anything."""
     told = "Tool execution blocked: a hook made no JSON of it"
     try:

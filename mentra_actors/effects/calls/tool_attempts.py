@@ -24,11 +24,11 @@ class TimedOut(Exception):
 
 
 async def attempted(
-    work: Callable[[], Awaitable[Any]],
+    work: Callable[[], Awaitable[object]],
     limit_s: float | None,
     start_soon: StartSoon,
     stubborn_s: float = STUBBORN_S,
-) -> Any:
+) -> object:
     """What `work` returns. If the caller is cancelled so is the work, and its end is waited for.
 
     Raises:
@@ -59,9 +59,9 @@ async def attempted(
 
 
 class _Attempt:
-    def __init__(self, work: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
         self._work = work
-        self._value: Any = None
+        self._value: object = None
         self._error: BaseException | None = None
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()

@@ -31,7 +31,7 @@ from mentra_actors.tools.contract import (
     ToolError,
 )
 from mentra_actors.tools.memory_port import MemoryPort, NoMemory
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 __all__ = ["ToolContexts"]
 
@@ -44,7 +44,7 @@ class ToolContexts:
     blobs: Blobs
     live: LiveFeed[LiveNotice]
     workplaces: Workplaces
-    application: Mapping[type[Any], Any]
+    application: Mapping[type[object], object]
     memory_of: Callable[[AgentProfile], MemoryPort] = lambda _profile: NoMemory()
     summaries: Summaries | None = None
 
@@ -101,7 +101,7 @@ class ToolContexts:
         if attempt.error is None:
             return attempt.compaction
         return UnwrittenSummary(
-            reason=words_of(attempt.error),
+            reason=error_words(attempt.error),
             asked_model=effect.profile.model,
             usage=attempt.usage,
             cost_usd_micros=attempt.cost_usd_micros,
@@ -123,7 +123,7 @@ class _Looking:
         self._commands = commands
         self._tool = tool
 
-    async def ask(self, stream_id: StreamId, command: Any) -> Any:
+    async def ask(self, stream_id: StreamId, command: object) -> Any:
         del stream_id, command
         raise _undeclared(self._tool)
 

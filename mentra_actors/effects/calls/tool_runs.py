@@ -38,11 +38,11 @@ from mentra_actors.tools.contract import (
 from mentra_actors.tools.registry import TOOL_IS_GONE, ToolSource
 from mentra_actors.tools.results.rendering import (
     Rendered,
+    error_words,
     named_words_of,
     render_failure,
     render_result,
     rough_size,
-    words_of,
 )
 from mentra_actors.tools.results.size import ResultLimits, limit_outcome
 from mentra_actors.tools.review import ToolHook
@@ -147,7 +147,7 @@ class ToolRuns:
 
     async def _require_same(
         self, effect: RunTool, tool: Tool, place: Workplace
-    ) -> Mapping[str, Any] | None:
+    ) -> Mapping[str, object] | None:
         """The call may still run, and is what was decided about: its input, what it would do.
 
         That is answered, if the tool itself says it: the run must not find other paths.
@@ -174,7 +174,7 @@ class ToolRuns:
         return None if tool.preview is None else shown
 
 
-def _bound(context: ToolContext, shown: Mapping[str, Any] | None) -> ToolContext:
+def _bound(context: ToolContext, shown: Mapping[str, object] | None) -> ToolContext:
     """The context of a call that was allowed as it was shown."""
     return replace(context, workplace=replace(context.workplace, previewed=shown))
 
@@ -227,7 +227,7 @@ class ToolProbes:
         except BaseException as error:  # a probe that fails does not know
             if is_cancellation(error):
                 raise
-            _log.warning("the probe of %s failed: %s", effect.tool, words_of(error))
+            _log.warning("the probe of %s failed: %s", effect.tool, error_words(error))
             return ProbeResult(verdict="unknown")
         is_said = isinstance(answer, ProbeResult) and answer.verdict in get_args(ProbeVerdict)
         return answer if is_said else ProbeResult(verdict="unknown")
@@ -256,7 +256,7 @@ def _failure(error: BaseException, tool_name: str) -> ToolOutcome:
     return render_failure(told, tool_name=tool_name)
 
 
-def _checked(result: Any, tool_name: str) -> Rendered:
+def _checked(result: object, tool_name: str) -> Rendered:
     """The outcome of a result, checked: one that cannot be stored would end the agent."""
     rendered = render_result(result, tool_name=tool_name)
     if not isinstance(result, ToolOutput):

@@ -14,7 +14,7 @@ from mentra_actors.effects.models.model_requests import frame_tokens
 from mentra_actors.effects.ports import Clock
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 __all__ = ["ContextLimits"]
 
@@ -43,7 +43,7 @@ class ContextLimits:
             limit = await self._limit(effect.profile)
             tokens = 0 if limit is None else self._excess(effect, transcript, limit)
         except Exception as error:  # noqa: BLE001 - a guess is never worth a call
-            _log.warning("the tokens of a request cannot be estimated: %s", words_of(error))
+            _log.warning("the tokens of a request cannot be estimated: %s", error_words(error))
             return None
         if not limit or not tokens:
             return None

@@ -1,7 +1,6 @@
 """What a request consists of, part by part, as a person or a program looks at it. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
@@ -234,7 +233,7 @@ class _Entries:
     """The entries of a path by the messages that are told of them."""
 
     def __init__(self, transcript: Transcript) -> None:
-        self._by_part: dict[Any, EntryId] = {}
+        self._by_part: dict[object, EntryId] = {}
         self._whole: dict[EntryId, Sequence[ToolResultBlock]] = {}
         here = closed(transcript)
         for entry_id in here.path:
@@ -258,7 +257,7 @@ class _Entries:
         return [a is not b for a, b in zip(message.results, whole, strict=True)]
 
 
-def _mark(message: Message) -> Any:
+def _mark(message: Message) -> object:
     """What stays the same when results become stubs, or an answer loses its id."""
     match message:
         case AssistantMessage(blocks=blocks):

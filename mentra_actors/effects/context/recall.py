@@ -21,7 +21,7 @@ from mentra_actors.domain.storable import encodable
 from mentra_actors.effects.ports import Looks
 from mentra_actors.errors import MentraError
 from mentra_actors.ids import AgentId, board_stream
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 __all__ = ["Recall", "RecallPort"]
 
@@ -73,7 +73,7 @@ class Recall:
         except TimeoutError as error:
             problem = str(error) or problem
         except Exception as error:  # noqa: BLE001 - no memory is worth an answer
-            problem = encodable(words_of(error))
+            problem = encodable(error_words(error))
         self._warn(profile, problem)
         return "", problem
 

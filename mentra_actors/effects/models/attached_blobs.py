@@ -142,7 +142,7 @@ class AttachedBlobs:
             case AssistantMessage():
                 return _replace(message, blocks=tuple(map(self._block, message.blocks)))
 
-    def _result(self, result: Any) -> Any:
+    def _result(self, result: Any) -> object:
         attachments, gone = self._all(result.attachments)
         return _replace(result, attachments=attachments, content=_told(result.content, gone))
 

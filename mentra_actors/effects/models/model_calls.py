@@ -54,7 +54,7 @@ from mentra_actors.providers.port import ModelEvent, ModelProvider, ReplyFinishe
 from mentra_actors.providers.prices import PriceList
 from mentra_actors.providers.registry import ProviderRegistry
 from mentra_actors.tools.registry import ToolSource
-from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.results.rendering import error_words, named_words_of
 
 __all__ = ["ModelCalls", "ModelServices"]
 
@@ -143,7 +143,7 @@ class ModelCalls:
             frame = frame_tokens(effect.profile, effect.options, tools)
             return frame + shown_tokens(order.view, view)
         except Exception as error:  # noqa: BLE001 - a guess is never worth a call
-            _log.warning("the tokens of a request cannot be estimated: %s", words_of(error))
+            _log.warning("the tokens of a request cannot be estimated: %s", error_words(error))
             return 0
 
     async def _outcome(
@@ -156,7 +156,7 @@ class ModelCalls:
             admission.failed(error)
             return self._failure(effect, answer, error)
         except ConfigurationError as error:
-            refused = ProviderError(words_of(error), kind="configuration", transient=False)
+            refused = ProviderError(error_words(error), kind="configuration", transient=False)
             return self._failure(effect, answer, refused)
         except BaseException as error:  # a broken adapter must not leave the run open
             if is_cancellation(error):
@@ -262,7 +262,7 @@ class ModelCalls:
         except Exception as error:
             if heard.reply is None:
                 raise
-            _log.warning("after its answer the provider raised: %s", words_of(error))
+            _log.warning("after its answer the provider raised: %s", error_words(error))
 
     async def _used_up(self, effect: CallModel) -> RecordBudgetUsedUp | None:
         """That others have used up what this run spends from as well."""
@@ -307,7 +307,7 @@ class ModelCalls:
         return RecordModelFailure(
             effect_id=effect.effect_id,
             kind=encodable(str(error.kind)),
-            message=words_of(error),
+            message=error_words(error),
             transient=bool(error.transient),
             retry_after_s=asked_wait_s(error),
             partial=answer.partial,

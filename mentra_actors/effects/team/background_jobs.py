@@ -39,8 +39,8 @@ from mentra_actors.tools.executors.port import (
 )
 from mentra_actors.tools.executors.process_names import ask_to_end, end_of, is_running
 from mentra_actors.tools.executors.recorder import OutputRecord
-from mentra_actors.tools.executors.recording import Recording
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.executors.recording import CommandRecord
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.tool_errors import ToolError
 
 __all__ = ["BackgroundJobs", "JobServices", "last_output"]
@@ -91,7 +91,7 @@ class BackgroundJobs:
         try:
             process = await self._started(job, directory)
         except (ToolError, OSError) as error:
-            problem = encodable(words_of(error))
+            problem = encodable(error_words(error))
             return RecordJobFailure(job_id=job.job_id, error=problem, now=clock.now())
         return RecordJobStart(
             job_id=job.job_id,
@@ -109,7 +109,7 @@ class BackgroundJobs:
             problem = await _ended(held)
         elif (process := self._process_of(job)) is not None:
             await end_of(process)
-        recording = Recording(job.directory)
+        recording = CommandRecord(job.directory)
         code = recording.exit_code
         output = await anyio.to_thread.run_sync(
             self._kept, recording, code == 0, limiter=self.keeping
@@ -146,7 +146,7 @@ class BackgroundJobs:
             ToolError: it cannot be run.
             OSError: its directory cannot be made.
         """
-        recording = Recording(directory)
+        recording = CommandRecord(directory)
         if recording.is_claimed:
             return recording.process
         await anyio.to_thread.run_sync(JobFolders(directory.parent).make, job.job_id)
@@ -171,7 +171,7 @@ class BackgroundJobs:
         self.held[job.job_id] = _Held(running, record)
         return None
 
-    def _kept(self, recording: Recording, is_success: bool) -> JobOutput:  # noqa: FBT001 - on a worker thread, which takes no names
+    def _kept(self, recording: CommandRecord, is_success: bool) -> JobOutput:  # noqa: FBT001 - on a worker thread, which takes no names
         """What was printed, in the store. Reads and waits: on a worker thread."""
         head = tuple(map(self._blob, recording.head(_PIECE_BYTES)))
         tail = tuple(map(self._blob, recording.tail(_PIECE_BYTES)))
@@ -206,7 +206,7 @@ class BackgroundJobs:
 async def last_output(blobs: BlobReader, job: Job, most: int) -> bytes:
     """The end of what a job has printed so far, up to a gap in it."""
     if job.is_open:
-        return await anyio.to_thread.run_sync(Recording(job.directory).last_bytes, most)
+        return await anyio.to_thread.run_sync(CommandRecord(job.directory).last_bytes, most)
     return await anyio.to_thread.run_sync(_last_of, blobs, job.output, most)
 
 
@@ -225,13 +225,13 @@ async def _ended(held: _Held) -> str:
     try:
         ended = await held.running.wait()
     except (ToolError, OSError) as error:
-        return encodable(words_of(error))
+        return encodable(error_words(error))
     if held.record is not None:
         held.record.end(ended.exit_code)
     return ""
 
 
-async def _claimed(running: RunningCommand, recording: Recording) -> None:
+async def _claimed(running: RunningCommand, recording: CommandRecord) -> None:
     """Wait until somebody records: what we have started, or what an earlier start has left.
 
     Raises:

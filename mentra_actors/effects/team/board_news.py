@@ -4,7 +4,6 @@ The jobs of one who was removed end with it.
 """
 
 import logging
-from typing import Any
 
 from mentra_actors.domain.background.jobs import CloseJobs
 from mentra_actors.domain.board.commands import OwnerGone, RenameOwner
@@ -14,6 +13,7 @@ from mentra_actors.effects.ports import Clock
 from mentra_actors.effects.runner import Order
 from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, background_stream, board_stream, name_of
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.contract import Commands
 
 __all__ = ["BoardNews"]
@@ -43,7 +43,7 @@ class BoardNews:
         return RecordBoardTold(command_id=work.command_id, now=self._clock.now())
 
     def _said(self, work: BoardWork) -> OwnerGone | RenameOwner:
-        told: dict[str, Any] = {
+        told: JsonObject = {
             "command_id": CommandId(f"{work.command_id}/board"),
             "agent_id": work.agent_id,
             "now": self._clock.now(),

@@ -1,6 +1,6 @@
 """Delivers dead letters again, when a person has said so."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,7 @@ class Redelivery(Protocol):
         """A letter with its bytes, from the log; None if it is not there. Blocks."""
         ...
 
-    async def send(self, letter: LetterKept, command: Any) -> None:
+    async def send(self, letter: LetterKept, command: object) -> None:
         """Send the command to its stream; returns when it is recorded.
 
         Raises:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 
@@ -25,7 +25,7 @@ __all__ = ["TaskClaims"]
 
 _log = logging.getLogger(__name__)
 
-_Recorded: TypeAlias = LiveFeed[tuple[RecordedEvent[Any], ...]]
+_Recorded: TypeAlias = LiveFeed[tuple[RecordedEvent[object], ...]]
 
 
 class TaskClaims:

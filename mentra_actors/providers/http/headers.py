@@ -1,7 +1,6 @@
 """What the headers of a response say. Names are those of `httpx.Headers`, in any case."""
 
 from collections.abc import Mapping
-from typing import Any
 
 __all__ = ["helpful_headers", "is_event_stream", "request_id_of"]
 
@@ -37,7 +36,7 @@ def helpful_headers(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def is_event_stream(headers: Mapping[str, Any]) -> bool:
+def is_event_stream(headers: Mapping[str, object]) -> bool:
     """Whether the body is server-sent events; a server that does not say is trusted."""
     content_type = str(headers.get("content-type", ""))
     return not content_type or content_type.strip().lower().startswith("text/event-stream")

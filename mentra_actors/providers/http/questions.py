@@ -1,7 +1,7 @@
 """What a server can be asked besides answers: its models, and the tokens of a request."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import httpx
 
@@ -29,7 +29,7 @@ _NO_SUCH_ENDPOINT = frozenset(
 
 Fetch: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Json]]
 """The JSON object at a path below the version of an API, with these parameters."""
-Post: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[Json]]
+Post: TypeAlias = Callable[[str, Json], Awaitable[Json]]
 """The JSON object that a server answers to one that is sent to a path."""
 
 

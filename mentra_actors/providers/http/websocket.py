@@ -10,7 +10,8 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
 
 import anyio
 import httpx
@@ -39,6 +40,23 @@ _LIMIT_REACHED = "websocket_connection_limit_reached"
 _LOGGER = logging.getLogger(__name__)
 _LOGGER.setLevel(logging.WARNING)  # the library logs headers, and the key among them, below that
 
+
+class _Connection(Protocol):
+    """What is used of a connection of the library."""
+
+    @property
+    def state(self) -> Enum: ...
+
+    @property
+    def response(self) -> Any: ...
+
+    async def send(self, message: str, *, text: bool) -> None: ...
+
+    async def recv(self) -> str | bytes: ...
+
+    async def close(self) -> None: ...
+
+
 _Opened: TypeAlias = tuple[Mapping[str, str], AsyncGenerator[Json, None]]
 _Place: TypeAlias = tuple[str, tuple[str, ...], str]
 
@@ -60,7 +78,7 @@ class WebsocketTransport:
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._idle: dict[_Place, list[Any]] = {}
+        self._idle: dict[_Place, list[_Connection]] = {}
         self._locks: dict[_Place, anyio.Lock] = {}
 
     @asynccontextmanager
@@ -114,7 +132,7 @@ class WebsocketTransport:
         async with self._locks.setdefault(place, anyio.Lock()):
             yield
 
-    def _taken(self, place: _Place) -> Any:
+    def _taken(self, place: _Place) -> _Connection | None:
         """An idle connection that is still open, if there is one."""
         idle = self._idle.get(place, [])
         while idle:
@@ -123,7 +141,7 @@ class WebsocketTransport:
                 return connection
         return None
 
-    async def _release(self, place: _Place, connection: Any, *, is_whole: bool) -> None:
+    async def _release(self, place: _Place, connection: _Connection, *, is_whole: bool) -> None:
         if not is_whole or connection.state.name != "OPEN":
             await _close(connection)
             return
@@ -142,7 +160,7 @@ class WebsocketTransport:
             if lock.locked() or place in self._idle
         }
 
-    async def _opened(self, call: HttpCall) -> Any:
+    async def _opened(self, call: HttpCall) -> _Connection:
         library = _library()
         headers = {
             name: value
@@ -150,7 +168,7 @@ class WebsocketTransport:
             if name.lower() not in _NOT_OF_AN_UPGRADE
         }
         try:
-            return await _connecting(library)(
+            connection: _Connection = await _connecting(library)(
                 f"ws{call.url.removeprefix('http')}",
                 additional_headers=headers,
                 open_timeout=self._limits.connect_s,
@@ -158,6 +176,7 @@ class WebsocketTransport:
                 logger=_LOGGER,
                 close_timeout=_CLOSE_LIMIT_S,
             )
+            return connection
         except library.InvalidStatus as refusal:
             raise await self._refused(call, refusal.response) from None
         except (OSError, TimeoutError, library.WebSocketException, ValueError) as error:
@@ -172,7 +191,7 @@ class WebsocketTransport:
         )
         return await status_error(call, plain, self._clock())
 
-    async def _send(self, call: HttpCall, connection: Any) -> None:
+    async def _send(self, call: HttpCall, connection: _Connection) -> None:
         try:
             with anyio.fail_after(self._limits.write_s):
                 await connection.send(request_frame(b"".join(call.body)), text=True)
@@ -182,7 +201,7 @@ class WebsocketTransport:
             raise _unreached(call, error) from None
 
     async def _events(
-        self, call: HttpCall, connection: Any, is_terminal: Callable[[Json], bool]
+        self, call: HttpCall, connection: _Connection, is_terminal: Callable[[Json], bool]
     ) -> AsyncGenerator[Json, None]:
         silence = Silence(self._limits, anyio.current_time())
         while True:
@@ -266,7 +285,7 @@ def _unreached(call: HttpCall, error: Exception) -> ProviderError:
     return ProviderError(message, kind="invalid_response", transient=False, phase=phase)
 
 
-async def _next_frame(call: HttpCall, connection: Any, silence: Silence) -> str | bytes:
+async def _next_frame(call: HttpCall, connection: _Connection, silence: Silence) -> str | bytes:
     started = anyio.current_time()
     allowed_s = silence.allowed_s(started)
     try:
@@ -295,6 +314,6 @@ def _event_of(call: HttpCall, frame: str | bytes) -> Json:
     )
 
 
-async def _close(connection: Any) -> None:
+async def _close(connection: _Connection) -> None:
     with suppress(OSError), anyio.move_on_after(_CLOSE_LIMIT_S + 1, shield=True):
         await connection.close()

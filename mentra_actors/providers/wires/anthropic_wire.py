@@ -1,10 +1,10 @@
 """The Anthropic Messages wire."""
 
 from datetime import datetime
-from typing import Any
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import ListedModel
 from mentra_actors.providers.json_access import Json, list_of, text_of
 from mentra_actors.providers.profile import Profile
@@ -48,7 +48,7 @@ class AnthropicWire:
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """See `Wire`."""
         return message_items(message, model, profile, is_breakpoint=is_breakpoint)
 
@@ -78,7 +78,7 @@ class AnthropicWire:
         path = f"{self.answer_path(request, profile)}/count_tokens"
         return path if profile.capabilities.token_counting else ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {name: body[name] for name in _COUNTED if name in body}

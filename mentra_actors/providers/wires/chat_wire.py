@@ -1,9 +1,8 @@
 """The Chat Completions wire: servers that have only that, and those that have it as well."""
 
-from typing import Any
-
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import no_answer
@@ -33,7 +32,7 @@ class ChatWire:
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """See `Wire`."""
         return message_items(message, model, profile, is_breakpoint=is_breakpoint)
 
@@ -59,7 +58,7 @@ class ChatWire:
         """See `Wire`; the wire has no such endpoint."""
         return ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         return whole_body(self, request, profile)
 

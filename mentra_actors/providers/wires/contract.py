@@ -1,12 +1,13 @@
 """What a wire is: pure functions from a request to JSON, and from events to an answer."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import ListedModel, RemoteCompaction
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.port import ModelEvent
@@ -23,7 +24,7 @@ __all__ = [
     "whole_body",
 ]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """The Gemini wire: `generateContent` of the Gemini Developer API, and servers that speak it."""
 
-from typing import Any
 from urllib.parse import quote
 
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import ListedModel
 from mentra_actors.providers.json_access import Json, list_of, object_of, text_of
 from mentra_actors.providers.profile import Profile
@@ -39,7 +39,7 @@ class GeminiWire:
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """See `Wire`; the server caches by itself, so there are no breakpoints."""
         return contents_of(message, model, profile)
 
@@ -68,7 +68,7 @@ class GeminiWire:
             return ""
         return f"{_path_of(request.model)}:countTokens"
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {"generateContentRequest": {"model": resource_name(request.model), **body}}

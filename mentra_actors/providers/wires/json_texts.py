@@ -1,7 +1,5 @@
 """JSON that the neutral model keeps as text, as the objects that some wires send."""
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.providers.json_access import decoded_json
@@ -10,7 +8,7 @@ from mentra_actors.providers.provider_faults import invalid_request
 __all__ = ["arguments_object", "schema_object"]
 
 
-def arguments_object(arguments: str) -> dict[str, Any]:
+def arguments_object(arguments: str) -> dict[str, object]:
     """The arguments of a call, or `{}` where they are no JSON object, or too deep to be read.
 
     The model learns what was wrong from the result of the call.
@@ -19,7 +17,7 @@ def arguments_object(arguments: str) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def schema_object(schema: str, named: str) -> dict[str, Any]:
+def schema_object(schema: str, named: str) -> dict[str, object]:
     """A JSON Schema as an object; `named` says in an error whose it is.
 
     Raises:

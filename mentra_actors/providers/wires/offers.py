@@ -1,7 +1,6 @@
 """What of a request a server does not offer: that is refused before anything is sent."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.domain.model_call import ModelRequest, NamedTool, ReasoningOptions
 from mentra_actors.providers.profile import Profile
@@ -28,7 +27,7 @@ def require_offered(request: ModelRequest, profile: Profile) -> None:
         raise invalid_request(f"{title} cannot be told how to reason: leave out reasoning")
 
 
-def unusual_sampling(asked: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
+def unusual_sampling(asked: Mapping[str, object], profile: Profile) -> dict[str, object]:
     """The fields that only servers of others have, as far as they are asked for.
 
     Raises:

@@ -1,10 +1,9 @@
 """The Responses wire: OpenAI, OpenRouter, Ollama, LM Studio and compatible servers."""
 
-from typing import Any
-
 from mentra_actors.domain.content import Message
 from mentra_actors.domain.model_call import ModelRequest
 from mentra_actors.errors import ProviderError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.catalogue import RemoteCompaction
 from mentra_actors.providers.json_access import Json, object_of, text_of
 from mentra_actors.providers.profile import Profile
@@ -54,7 +53,7 @@ class ResponsesWire:
 
     def items(
         self, message: Message, model: str, profile: Profile, *, is_breakpoint: bool = False
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """See `Wire`; the server caches by itself, so there are no breakpoints."""
         return input_items(message, model, profile)
 
@@ -89,7 +88,7 @@ class ResponsesWire:
         """See `Wire`."""
         return "responses/input_tokens" if profile.capabilities.token_counting else ""
 
-    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def count_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `Wire`."""
         body = whole_body(self, request, profile)
         return {name: body[name] for name in _COUNTED if name in body}
@@ -102,7 +101,7 @@ class ResponsesWire:
         """See `CompactingWire`."""
         return "responses/compact" if profile.capabilities.history_compaction else ""
 
-    def compaction_body(self, request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    def compaction_body(self, request: ModelRequest, profile: Profile) -> dict[str, object]:
         """See `CompactingWire`; all of the conversation is sent, the server need not remember."""
         items = [
             item

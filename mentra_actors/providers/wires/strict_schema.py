@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mentra_actors.json_types import JsonObject
+
 __all__ = ["strict_schema"]
 
 _SAID_ANEW = frozenset({"default", "title", "examples", "required", "additionalProperties"})
@@ -28,7 +30,7 @@ _KEPT = frozenset(
 )
 
 
-def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+def strict_schema(schema: Mapping[str, object]) -> JsonObject | None:
     """A stricter schema: every object has just the properties that it names, and all of them.
 
     What fits it fits `schema`. None if that cannot be said, as of objects with any names.
@@ -43,7 +45,7 @@ class _NotStrictError(Exception):
     """A schema uses what a strict one may not have."""
 
 
-def _strict(schema: Any) -> dict[str, Any]:
+def _strict(schema: Any) -> JsonObject:
     if not isinstance(schema, Mapping) or schema.get("additionalProperties", False) is not False:
         raise _NotStrictError
     strict = {key: _part(key, value) for key, value in schema.items() if key not in _SAID_ANEW}

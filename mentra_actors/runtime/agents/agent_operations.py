@@ -345,7 +345,7 @@ class AgentOperations:
             lambda now: c.LabelEntry(entry=EntryId(entry_id), label=label, now=now),
         )
 
-    def _ask(self, agent_id: AgentId, command: Callable[[float], Any]) -> "Future[Accepted]":
+    def _ask(self, agent_id: AgentId, command: Callable[[float], object]) -> "Future[Accepted]":
         return self._core.ask(agent_stream(agent_id), command(self._core.clock.now()))
 
 

@@ -127,13 +127,13 @@ def _listed(core: RuntimeCore, agent_id: AgentId) -> "Future[tuple[SubagentView,
 
 
 def _begun(
-    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
+    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, object]
 ) -> "Future[AgentAnswer]":
     return core.perform(_hosted(core, agent_id, prompt, given))
 
 
 def _spawned(
-    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
+    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, object]
 ) -> "Future[AgentId]":
     hosted = _hosted(core, agent_id, prompt, given)
     core.perform(hosted).add_done_callback(hosted.over)
@@ -141,7 +141,7 @@ def _spawned(
 
 
 def _hosted(
-    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, Any]
+    core: RuntimeCore, agent_id: AgentId, prompt: str, given: Mapping[str, object]
 ) -> "_HostedRun":
     chosen = _chosen(core, prompt, given)
     if chosen["request"].model:
@@ -149,7 +149,7 @@ def _hosted(
     return _HostedRun(core, agent_id, chosen)
 
 
-def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, Any]) -> _Chosen:
+def _chosen(core: RuntimeCore, prompt: str, given: Mapping[str, object]) -> _Chosen:
     known = SubagentOptions.__annotations__ | RunArguments.__annotations__
     require_known(given, known, "a subagent has no option")
     require_text(prompt, "a prompt")

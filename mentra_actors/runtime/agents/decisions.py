@@ -1,6 +1,6 @@
 """The decision of a person about a call, as a program gives it."""
 
-from typing import Any, TypedDict, get_args
+from typing import TypedDict, get_args
 
 import msgspec
 
@@ -69,7 +69,7 @@ def decision(request_id: str, *, allow: bool, reason: str, more: Remembering) ->
     )
 
 
-def checked_scope(scope: Any) -> RuleScope:
+def checked_scope(scope: object) -> RuleScope:
     """A scope that there is.
 
     Raises:
@@ -81,7 +81,7 @@ def checked_scope(scope: Any) -> RuleScope:
     return found
 
 
-def checked_match(match: Any) -> RuleMatch:
+def checked_match(match: object) -> RuleMatch:
     """A match that can be stored.
 
     Raises:

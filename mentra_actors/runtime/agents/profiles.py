@@ -110,7 +110,7 @@ def warn_of_unknown_tools(
                 _log.warning("%s of agent %s: no tool is named %r now", option, agent, name)
 
 
-def _fields(what: str, options: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+def _fields(what: str, options: Mapping[str, Any], kind: type[object]) -> dict[str, Any]:
     known = kind.__annotations__ | ProfileOptions.__annotations__
     require_known(options, known, f"{what} has no option")
     fields = dict(options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.permission_rules import (
@@ -151,7 +151,7 @@ def stored_rules(reader: JournalReader, journal: Journal) -> Sequence[ScopedRule
         place = scope_of(name_of(stream_id))
         if place is None:
             continue
-        events: list[Any] = [one.event for one in journal.read_stream(stream_id)]
+        events: list[object] = [one.event for one in journal.read_stream(stream_id)]
         found += rules_in(RULES.fold(events), *place)
     return found
 

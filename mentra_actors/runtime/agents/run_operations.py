@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent import commands as c
@@ -50,7 +50,7 @@ class RunSource(Protocol):
 
     clock: Clock
     journal: Journal
-    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    recorded: LiveFeed[tuple[RecordedEvent[object], ...]]
     trouble: LiveFeed[MentraError]
     readers: Executor
     strategies: dict[str, RoundStrategy]
@@ -66,7 +66,7 @@ class RunSource(Protocol):
         """Why nothing more will come of anything."""
         ...
 
-    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+    def ask(self, stream_id: StreamId, command: object) -> "Future[Accepted]":
         """Send a command."""
         ...
 
@@ -221,7 +221,7 @@ class RunOperations:
         return self._core.ask(agent_stream(agent_id), command)
 
     def _begun(
-        self, agent_id: AgentId, command: Any, watch: RunWatch, *, with_history: bool = False
+        self, agent_id: AgentId, command: object, watch: RunWatch, *, with_history: bool = False
     ) -> "Future[Reply]":
         stream_id = agent_stream(agent_id)
         waiting = self._waiting(stream_id, watch)
@@ -276,7 +276,7 @@ class _WaitingRun:
     def __init__(self, watch: RunWatch) -> None:
         self._watch = watch
         self._lock = threading.Lock()
-        self._early: list[RecordedEvent[Any]] | None = []
+        self._early: list[RecordedEvent[object]] | None = []
         self.reply: Future[Reply] = Future()
 
     def until(self, *end_subscriptions: Callable[[], None]) -> None:
@@ -284,7 +284,7 @@ class _WaitingRun:
         for end in end_subscriptions:
             self.reply.add_done_callback(lambda _reply, end=end: end())  # type: ignore[misc]
 
-    def take(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def take(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         """Feed events; the end of the run completes the reply."""
         with self._lock:
             if self._early is not None:
@@ -292,13 +292,13 @@ class _WaitingRun:
             else:
                 self._watch_all(recorded)
 
-    def begin(self, history: Sequence[RecordedEvent[Any]]) -> None:
+    def begin(self, history: Sequence[RecordedEvent[object]]) -> None:
         """The command is accepted: watch its history, then what came meanwhile."""
         with self._lock:
             early, self._early = self._early or [], None
             self._watch_all([*history, *early])
 
-    def _watch_all(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def _watch_all(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         """The last end counts: a run that was broken off may have been resumed since."""
         last: Reply | RunFailed | None = None
         for one in recorded:

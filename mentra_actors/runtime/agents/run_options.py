@@ -47,7 +47,7 @@ class RunArguments(TypedDict, total=False):
     fallbacks: Sequence[Fallback | str]
 
 
-def given_options(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+def given_options(arguments: Mapping[str, object]) -> tuple[str, ...]:
     """The options of a run that the arguments name; the others are the agent's."""
     names = {"cost_budget_usd": "cost_budget_usd_micros"}
     return tuple(names.get(one, one) for one in arguments)
@@ -84,7 +84,7 @@ def run_options(
     return checked
 
 
-def _require_bounds(fields: Mapping[str, Any]) -> None:
+def _require_bounds(fields: Mapping[str, object]) -> None:
     for name, value in fields.items():
         if isinstance(value, int) and not -_MOST <= value <= _MOST:
             raise ValueError(f"{name} is beyond all bounds: it must be at most {_MOST:,}")

@@ -1,7 +1,5 @@
 """From a stream of recorded events to the answer of one run. Pure."""
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.agent import events as e
@@ -75,7 +73,7 @@ class RunWatch:
         """Wait for the end of this run, which is open."""
         self._run_id = run_id
 
-    def take(self, recorded: RecordedEvent[Any]) -> Reply | RunFailed | None:
+    def take(self, recorded: RecordedEvent[object]) -> Reply | RunFailed | None:
         """The end of the run if this event is it. What was seen before is passed over."""
         place = (recorded.stream_version, recorded.part)
         if place <= self._seen:
@@ -97,7 +95,7 @@ class RunWatch:
                 pass
         return None
 
-    def is_begun_by(self, event: Any) -> bool:
+    def is_begun_by(self, event: object) -> bool:
         """True for the start of the run, or of one that goes on with it."""
         if not isinstance(event, e.RunStarted):
             return False
@@ -117,7 +115,7 @@ class RunWatch:
         self._cost = (self._cost or 0) + (event.cost_usd_micros or 0) if is_known else None
 
     def _end(
-        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, recorded: RecordedEvent[Any]
+        self, event: e.RunFinished | e.RunFailed | e.RunCancelled, recorded: RecordedEvent[object]
     ) -> Reply | RunFailed | None:
         if event.run_id != self._run_id:
             return None
@@ -129,7 +127,7 @@ class RunWatch:
             case e.RunCancelled():
                 return RunFailed(event.reason, run_id=event.run_id, kind="cancelled")
 
-    def _reply(self, event: e.RunFinished, recorded: RecordedEvent[Any]) -> Reply:
+    def _reply(self, event: e.RunFinished, recorded: RecordedEvent[object]) -> Reply:
         last = self._last
         is_answer = last is not None and last.effect_id == event.answer
         return Reply(

@@ -11,7 +11,7 @@ from mentra_actors.domain.agent.run_options import TerminalOutput
 from mentra_actors.domain.storable import as_stored
 from mentra_actors.errors import ConfigurationError, NoOutput
 from mentra_actors.runtime.agents.run_watch import Reply
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.json_schema import flat_schema
 from mentra_actors.tools.schemas.schema_check import schema_check
 
@@ -38,7 +38,7 @@ _WRAPPED = "value"
 
 
 def terminal_output(
-    kind: Any,
+    kind: object,
     *,
     description: str = "",
     keeps_tools: bool = False,
@@ -107,36 +107,36 @@ def _why(reply: Reply) -> str:
     return "nothing came that fits; the transcript says why"
 
 
-def output_check(kind: Any) -> Callable[[Mapping[str, Any]], str]:
+def output_check(kind: object) -> Callable[[Mapping[str, Any]], str]:
     """A check of what a model hands over, by the type itself; its text is for the model.
 
     It finds what no schema can say, as `__post_init__` does.
     """
 
-    def check(value: Mapping[str, Any]) -> str:
+    def check(value: Mapping[str, object]) -> str:
         try:
             _value_of(value, kind)
         except BaseException as error:  # noqa: BLE001 - a type's own code may raise anything
-            return f"The value does not fit: {words_of(error)}"
+            return f"The value does not fit: {error_words(error)}"
         return ""
 
     return check
 
 
-def _value_of(decoded: Any, kind: Any) -> Any:
+def _value_of(decoded: object, kind: object) -> Any:
     """Strict, but for a whole number where a float is due."""
     if not _is_object(kind) and isinstance(decoded, Mapping):
         decoded = decoded.get(_WRAPPED)
     return msgspec.convert(decoded, kind)
 
 
-def _schema_of(kind: Any) -> dict[str, Any]:
+def _schema_of(kind: Any) -> dict[str, object]:
     if _is_object(kind):
         return flat_schema(kind)
     return flat_schema(msgspec.defstruct("Output", [(_WRAPPED, kind)]))
 
 
-def _is_object(kind: Any) -> bool:
+def _is_object(kind: object) -> bool:
     """True for types with named fields, which are objects in JSON whatever they hold."""
     info = msgspec.inspect.type_info(kind)
     named = (
@@ -149,11 +149,11 @@ def _is_object(kind: Any) -> bool:
     return isinstance(info, named)
 
 
-def _name_of(kind: Any) -> str:
+def _name_of(kind: object) -> str:
     return getattr(kind, "__name__", None) or str(kind)
 
 
-def _description_of(kind: Any) -> str:
+def _description_of(kind: object) -> str:
     own = getattr(kind, "__doc__", None) if isinstance(kind, type) else None
     first = (own or "").strip().partition("\n\n")[0]
     # msgspec and dataclasses write a signature where there is no docstring

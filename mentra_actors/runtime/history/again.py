@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.late_module import LateModule
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
@@ -30,7 +30,7 @@ class Again:
         agent: str | None = None,
         *,
         at: int | None = None,
-        deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
+        deciders: Mapping[str, AnyDecider] | None = None,
     ) -> "replays.Verification":
         """Decide the log again with the code of today, up to a position; one agent's or all of it.
 

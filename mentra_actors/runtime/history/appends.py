@@ -1,7 +1,7 @@
 """Which events were recorded together."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from mentra_actors.envelope import RecordedEvent
 
@@ -13,17 +13,17 @@ _FIRST_LOOK = 16
 class _Log(Protocol):
     """A journal, or pages of it."""
 
-    def between(self, after: int, through: int) -> Iterator[RecordedEvent[Any]]:
+    def between(self, after: int, through: int) -> Iterator[RecordedEvent[object]]:
         """See `Journal.between`."""
         ...
 
 
-def appends_in(events: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEvent[Any]]]:
+def appends_in(events: Iterable[RecordedEvent[object]]) -> Iterator[list[RecordedEvent[object]]]:
     """Events of the log, put together as they were recorded.
 
     What was recorded together has one stamp, and of each stream one unbroken piece.
     """
-    append: list[RecordedEvent[Any]] = []
+    append: list[RecordedEvent[object]] = []
     streams: set[str] = set()
     for one in events:
         if append and not _goes_on(append[-1], one, streams):
@@ -35,7 +35,7 @@ def appends_in(events: Iterable[RecordedEvent[Any]]) -> Iterator[list[RecordedEv
         yield append
 
 
-def append_at(log: _Log, recorded: RecordedEvent[Any]) -> list[RecordedEvent[Any]]:
+def append_at(log: _Log, recorded: RecordedEvent[object]) -> list[RecordedEvent[object]]:
     """All events that were recorded together with one, itself among them, in order."""
     position, look = recorded.global_position, _FIRST_LOOK
     while True:
@@ -49,11 +49,11 @@ def append_at(log: _Log, recorded: RecordedEvent[Any]) -> list[RecordedEvent[Any
         look *= 8
 
 
-def _holds(append: Sequence[RecordedEvent[Any]], position: int) -> bool:
+def _holds(append: Sequence[RecordedEvent[object]], position: int) -> bool:
     return append[0].global_position <= position <= append[-1].global_position
 
 
-def _goes_on(last: RecordedEvent[Any], one: RecordedEvent[Any], streams: set[str]) -> bool:
+def _goes_on(last: RecordedEvent[object], one: RecordedEvent[object], streams: set[str]) -> bool:
     is_of_stamp = (
         one.recorded_at_ns == last.recorded_at_ns
         and one.epoch == last.epoch

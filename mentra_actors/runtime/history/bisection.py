@@ -16,7 +16,7 @@ from mentra_actors.envelope import RecordedEvent
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.history.past import Past
-from projections.contract import Projection, fold_parts, sees
+from projections.contract import AnyProjection, fold_parts, sees
 from projections.declared import checked_projection
 from projections.running.past_views import OnlyPart, PartsOfStreams
 from projections.running.unshared import unshared
@@ -38,7 +38,7 @@ class TurningPoint(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     """
 
     position: int
-    event: RecordedEvent[Any]
+    event: RecordedEvent[object]
     before: V
     after: V
     looks: int
@@ -96,7 +96,7 @@ def bisect_moments(
 
 def bisect_view(
     past: Past,
-    projection: Projection[Any],
+    projection: AnyProjection,
     key: str | None,
     predicate: Callable[[Any], object],
     good: int,
@@ -141,7 +141,7 @@ def bisect_view(
 class _Halves:
     """Folds pieces of the log into what is asked about."""
 
-    def __init__(self, past: Past, projection: Projection[Any], key: str | None) -> None:
+    def __init__(self, past: Past, projection: AnyProjection, key: str | None) -> None:
         self._past = past
         self._projection = projection
         self._key = key
@@ -157,7 +157,7 @@ class _Halves:
         part = views.part(self._projection, key, position)
         return _Fold(position, {} if part is None else {key: part})
 
-    def value(self, parts: Mapping[str, Any]) -> Any:
+    def value(self, parts: Mapping[str, object]) -> object:
         """What a predicate is given: it may change that as it likes."""
         if self._key is None:
             return {key: unshared(part) for key, part in parts.items()}
@@ -176,7 +176,7 @@ class _Halves:
             marks.append(_Fold(min(start + (number + 1) * step, through), changed))
         return marks
 
-    def _events(self, after: int, through: int) -> Iterator[RecordedEvent[Any]]:
+    def _events(self, after: int, through: int) -> Iterator[RecordedEvent[object]]:
         """Those between two positions that may touch what is asked about."""
         if self._stream_id is None:
             return self._past.views.handled(self._projection, after, through)
@@ -226,5 +226,5 @@ def _turn(low: _Fold, marks: Sequence[_Fold], holds: Callable[[_Fold], bool]) ->
     return low, marks[0].position
 
 
-def _event_at(past: Past, position: int) -> RecordedEvent[Any]:
+def _event_at(past: Past, position: int) -> RecordedEvent[object]:
     return past.journal.read_journal(after=position - 1, limit=1)[0]

@@ -18,7 +18,7 @@ from mentra_actors.errors import (
 )
 from mentra_actors.ids import AgentId, TeamId, agent_stream, team_stream
 from mentra_actors.runtime.clock import SystemClock
-from mentra_actors.runtime.history.edits import Edit, command_for, moved_workspace, words_of
+from mentra_actors.runtime.history.edits import Edit, command_for, edit_words, moved_workspace
 from mentra_actors.runtime.history.listed_branch import (
     ListedBranch,
     listed_branch,
@@ -247,7 +247,7 @@ class Branches:
             record = _replace(record, agents=ids)
         if wish.workspace:
             edits = (*edits, *_moved(look, wish))
-        record = _replace(record, edits=tuple(words_of(one) for one in edits))
+        record = _replace(record, edits=tuple(edit_words(one) for one in edits))
         write = partial(_write_edits, edits, wish.team, record)
         if self._path == MEMORY:
             return self._fork_in_memory(record, write if edits else None)

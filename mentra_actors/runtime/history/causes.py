@@ -6,7 +6,7 @@ it. So the walk crosses agents, and ends where a program, a person or a timer be
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -29,7 +29,7 @@ Beginning: TypeAlias = Literal["command", "timer", "recovery"]
 """Where a walk ends: a program or a person gave a command, a schedule came due, or a process
 that had died was there again."""
 
-_Recorded: TypeAlias = RecordedEvent[Any]
+_Recorded: TypeAlias = RecordedEvent[object]
 
 
 class CauseChain(msgspec.Struct, frozen=True, kw_only=True):

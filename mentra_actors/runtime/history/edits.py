@@ -14,7 +14,7 @@ from mentra_actors.errors import CommandRejected
 from mentra_actors.ids import CommandId, EffectId, EntryId
 from mentra_actors.runtime.agents.profiles import ProfileOptions, profile_changes
 
-__all__ = ["Edit", "command_for", "moved_workspace", "words_of"]
+__all__ = ["Edit", "command_for", "edit_words", "moved_workspace"]
 
 _KINDS: dict[EditKind, type[object]] = {
     "message": UserMessage,
@@ -69,7 +69,7 @@ def _checked(edit: Edit) -> Edit:
     return as_stored(edit, Edit, "an edit is wrong")
 
 
-def words_of(edit: Edit) -> str:
+def edit_words(edit: Edit) -> str:
     """What is edited, in a few words, and nothing of what was said."""
     if edit.changes is not None:
         changes = edit.changes

@@ -137,11 +137,11 @@ class Futures:
             )
 
 
-def _place(recorded: RecordedEvent[Any]) -> tuple[object, ...]:
+def _place(recorded: RecordedEvent[object]) -> tuple[object, ...]:
     return recorded.stream_id, recorded.stream_version, recorded.recorded_at_ns, recorded.epoch
 
 
-def _several(given: Any, plural: str, what: str) -> tuple[Any, ...]:
+def _several(given: object, plural: str, what: str) -> tuple[object, ...]:
     """What was given as a list.
 
     Raises:

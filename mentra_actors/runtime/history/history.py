@@ -27,7 +27,7 @@ from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.kept_folds import KeptFolds
 from projections.views.view_differences import Difference, differences
 
@@ -110,7 +110,7 @@ class History(Futures, Again):
         before: Moment | int,
         after: Moment | int | None = None,
         *,
-        view: Projection[Any],
+        view: AnyProjection,
         key: str | None = None,
     ) -> tuple[Difference, ...]: ...
 
@@ -120,7 +120,7 @@ class History(Futures, Again):
         after: Moment | int | None = None,
         *,
         team: TeamId | str = DEFAULT_TEAM,
-        view: Projection[Any] | None = None,
+        view: AnyProjection | None = None,
         key: str | None = None,
     ) -> TeamDifference | tuple[Difference, ...]:
         """What has become of a team between two moments, or of any view.
@@ -154,7 +154,7 @@ class History(Futures, Again):
         self,
         predicate: Callable[[Any], object],
         *,
-        view: Projection[Any],
+        view: AnyProjection,
         key: str | None = None,
         good: int = 0,
         bad: int | None = None,
@@ -164,7 +164,7 @@ class History(Futures, Again):
         self,
         predicate: Callable[[Any], object],
         *,
-        view: Projection[Any] | None = None,
+        view: AnyProjection | None = None,
         key: str | None = None,
         good: int = 0,
         bad: int | None = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mentra_actors.domain.storable import encodable
 from mentra_actors.domain.team import DEFAULT_TEAM
@@ -41,7 +41,7 @@ class Moment:
         return f"Moment({self.position})"
 
     @property
-    def event(self) -> RecordedEvent[Any] | None:
+    def event(self) -> RecordedEvent[object] | None:
         """The last event that counts; None at position 0."""
         return self._past.journal.event_at(self.position)
 
@@ -104,7 +104,7 @@ class Moment:
         """What the members of a team waited for at this moment, the oldest first."""
         journal = self._past.journal
 
-        def events_of(stream_id: StreamId) -> Sequence[RecordedEvent[Any]]:
+        def events_of(stream_id: StreamId) -> Sequence[RecordedEvent[object]]:
             version = journal.version_at(stream_id, self.position)
             return journal.read_stream(stream_id, through=version)
 

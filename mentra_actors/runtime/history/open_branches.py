@@ -110,7 +110,7 @@ def _settings(
     return dataclasses.replace(core.settings, path=MEMORY, **inherited)
 
 
-def _tools(core: RuntimeCore) -> tuple[Any, ...]:
+def _tools(core: RuntimeCore) -> tuple[object, ...]:
     """What was given at the opening, and what was registered for all since."""
     own = {tool.name for tool in all_tools(core.settings)}
     later = [tool for name, tool in core.tools.for_all.items() if name not in own]

@@ -31,7 +31,7 @@ __all__ = ["OWNERS", "OpenEffect", "OpenStream", "open_effects_in", "open_stream
 OWNERS = ("agent", "background", "board", "memory", "rules", "schedule", "supervision", "team")
 """The kinds of streams whose owners may have something to do; the lease is each writer's own."""
 
-_KINDS: dict[type[Any], str] = {
+_KINDS: dict[type[object], str] = {
     CallModel: "model call",
     ReviewCall: "review",
     RunTool: "tool call",
@@ -126,7 +126,7 @@ def _unread(store: EventStore, state: AgentState) -> int:
     return max(store.stream_version(inbox) - state.mail_taken_through, 0)
 
 
-def _effect(stream_id: StreamId, effect_id: EffectId, effect: Any) -> OpenEffect:
+def _effect(stream_id: StreamId, effect_id: EffectId, effect: object) -> OpenEffect:
     return OpenEffect(
         stream_id=stream_id,
         effect_id=effect_id,
@@ -135,7 +135,7 @@ def _effect(stream_id: StreamId, effect_id: EffectId, effect: Any) -> OpenEffect
     )
 
 
-def _what(effect: Any) -> str:
+def _what(effect: object) -> str:
     match effect:
         case RunTool(tool=tool) | ReviewCall(tool=tool) | ProbeTool(tool=tool):
             return tool

@@ -1,7 +1,7 @@
 """What all looks into the past of one store share: its log, folds of views, states of streams."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from mentra_actors.actors.past_states import PastStates
 from mentra_actors.decider import Decider
@@ -28,6 +28,9 @@ def microseconds(time: datetime) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
+S = TypeVar("S")
+
+
 class Past:
     """The past of one store. Safe from any thread; reading does file I/O."""
 
@@ -40,14 +43,12 @@ class Past:
         self.views = PastViews(journal, kept)
         self.conversations = PastConversations(journal)
 
-    def state(
-        self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, version: int
-    ) -> Any:
+    def state(self, decider: Decider[Any, Any, S, Any], stream_id: StreamId, version: int) -> S:
         """The state of a stream after the event with a version, which must be there."""
         return PastStates(decider, self.reader, self.journal).at(stream_id, version)
 
     def state_at(
-        self, decider: Decider[Any, Any, Any, Any], stream_id: StreamId, position: int
-    ) -> Any:
+        self, decider: Decider[Any, Any, S, Any], stream_id: StreamId, position: int
+    ) -> S:
         """The state of a stream after a global position."""
         return self.state(decider, stream_id, self.journal.version_at(stream_id, position))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import TypedDict, get_args
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.domain.agent.events import RunStarted
 from mentra_actors.domain.agent.profile import ProfileChanges
 from mentra_actors.domain.storable import as_stored, encodable
@@ -93,7 +93,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     first_other: int | None = None
     unmade: tuple[str, ...] = ()
     differences: tuple[OtherDecision, ...] = ()
-    events: tuple[RecordedEvent[Any], ...] = ()
+    events: tuple[RecordedEvent[object], ...] = ()
     known: tuple[OtherDecision, ...] = ()
 
     @property
@@ -152,7 +152,7 @@ def verify(
     agent: ReplayedAgent | None = None,
     *,
     at: int | None = None,
-    deciders: Mapping[str, Decider[Any, Any, Any, Any]] | None = None,
+    deciders: Mapping[str, AnyDecider] | None = None,
 ) -> Verification:
     """See `History.verify`."""
     through = None if at is None else end_at(journal, at)
@@ -320,14 +320,14 @@ def _row(reader: JournalReader, script: RunScript, choices: ReplayChoices) -> Re
     )
 
 
-def _of_run(recorded: Sequence[RecordedEvent[Any]], run_id: RunId) -> Sequence[Any]:
+def _of_run(recorded: Sequence[RecordedEvent[object]], run_id: RunId) -> Sequence[object]:
     """Events from the start of the run on; what ended the run before it stands in front."""
     events = [one.event for one in recorded]
     starts = (n for n, one in enumerate(events) if _starts(one, run_id))
     return events[next(starts, 0) :]
 
 
-def _starts(event: Any, run_id: RunId) -> bool:
+def _starts(event: object, run_id: RunId) -> bool:
     return isinstance(event, RunStarted) and event.run_id == run_id
 
 

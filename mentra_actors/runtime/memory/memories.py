@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -239,7 +239,7 @@ class Memories:
     def _vector(self, question: str, within_s: float) -> tuple[float, ...]:
         return () if self.vectors is None else self.vectors.of_question(question, within_s)
 
-    def note(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def note(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         """Hear what was recorded."""
         for one in recorded:
             if type(one.event) is MemoryRecorded:
@@ -299,13 +299,15 @@ class Owner(Protocol):
     store: EventStore
     clock: Clock
     readers: Executor
-    recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]
+    recorded: LiveFeed[tuple[RecordedEvent[object], ...]]
 
-    def ask(self, stream_id: StreamId, command: Any) -> "Future[Accepted]":
+    def ask(self, stream_id: StreamId, command: object) -> "Future[Accepted]":
         """See `RuntimeCore.ask`."""
         ...
 
-    def perform(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
+    def perform(
+        self, work: Callable[..., Awaitable[object]], *arguments: object
+    ) -> "Future[object]":
         """See `RuntimeCore.perform`."""
         ...
 

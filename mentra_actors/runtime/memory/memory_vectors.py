@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from mentra_actors.errors import RuntimeClosed
 from mentra_actors.providers.embedding_models import EmbeddingModel
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 if TYPE_CHECKING:
     from projections.memory.index import MemoryIndex
@@ -41,9 +41,9 @@ class MemoryVectors:
         self._index = index
         self._perform = perform
         self._lock = threading.Lock()
-        self._filling: Future[Any] | None = None
-        self._late: Future[Any] | None = None
-        self._slow_filling: Future[Any] | None = None
+        self._filling: Future[object] | None = None
+        self._late: Future[object] | None = None
+        self._slow_filling: Future[object] | None = None
         self._is_warned = False
         self._questions: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 
@@ -75,7 +75,7 @@ class MemoryVectors:
             self._warn(error)
             return ()
 
-    def fill(self) -> "Future[Any]":
+    def fill(self) -> "Future[object]":
         """Make the vectors that are missing, unless that is being done. Does not block.
 
         The future ends when that is done, with their number, or has failed.
@@ -123,7 +123,7 @@ class MemoryVectors:
             made += len(vectors)
         return made
 
-    def _filled(self, done: "Future[Any]") -> None:
+    def _filled(self, done: "Future[object]") -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None and not isinstance(error, RuntimeClosed):
             self._warn(error)
@@ -131,7 +131,7 @@ class MemoryVectors:
     def _warn(self, error: BaseException) -> None:
         if not self._is_warned:
             self._is_warned = True
-            _log.warning("memories are searched by words alone: %s", words_of(error))
+            _log.warning("memories are searched by words alone: %s", error_words(error))
 
 
 def _is_of_numbers(vector: Sequence[float]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.replay.rebuild.contract import KnownAppend
 from mentra_actors.runtime.replay.rebuild.tables import StreamRules
@@ -65,9 +65,7 @@ def _best(rules: StreamRules, known: KnownAppend[Any]) -> tuple[DecidedAgain | N
     return best, most
 
 
-def _decision(
-    decider: Decider[Any, Any, Any, Any], command: Any, known: KnownAppend[Any]
-) -> DecidedAgain:
+def _decision(decider: AnyDecider, command: object, known: KnownAppend[Any]) -> DecidedAgain:
     try:
         events = tuple(decider.decide(command, known.state))
     except CommandRejected as rejected:
@@ -83,7 +81,7 @@ def fault_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _begins(recorded: Sequence[Any], decided: Sequence[Any]) -> bool:
+def _begins(recorded: Sequence[object], decided: Sequence[object]) -> bool:
     if len(decided) > len(recorded):
         return False
     return all(

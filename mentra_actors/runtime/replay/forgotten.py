@@ -11,7 +11,7 @@ from mentra_actors.store.archived_parts import archived_tag
 __all__ = ["are_the_same", "can_be_said_by", "is_forgotten", "lost_tag", "may_be"]
 
 
-def is_forgotten(event: Any) -> bool:
+def is_forgotten(event: object) -> bool:
     """Whether the key of an event was destroyed, so that nobody knows what it said."""
     return isinstance(event, RetiredEvent) and event.payload == FORGOTTEN_PAYLOAD
 
@@ -35,7 +35,7 @@ def can_be_said_by(recorded: Any, decided: Any) -> bool:
 
 
 def are_the_same(
-    recorded: Sequence[tuple[StreamId, Any]], decided: Sequence[tuple[StreamId, Any]]
+    recorded: Sequence[tuple[StreamId, object]], decided: Sequence[tuple[StreamId, object]]
 ) -> bool:
     """Whether these events, each with its stream, are the recorded ones as far as can be read."""
     return len(recorded) == len(decided) and all(

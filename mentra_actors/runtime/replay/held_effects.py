@@ -9,7 +9,7 @@ input the next result.
 import json
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import anyio
 
@@ -66,7 +66,7 @@ class HeldEffects:
     def wrap(self, performer: Performer) -> Performer:
         """The performer that waits; see `RuntimeSettings.wrap_effects`."""
 
-        async def perform(order: Order) -> Any:
+        async def perform(order: Order) -> object:
             if category_of(order.stream_id) in _HELD:
                 await self._turn(order)
                 if isinstance(order.effect, RunTool) and (known := self._recorded(order.effect)):

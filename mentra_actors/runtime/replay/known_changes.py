@@ -8,7 +8,7 @@ does to an append of this release is never known.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -131,7 +131,7 @@ def _is_remembered_otherwise(step: "Step") -> bool:
     return isinstance(first, MemoryRecorded) and first.record.kind != "fact"
 
 
-def _decided(step: "Step") -> tuple[Any, ...]:
+def _decided(step: "Step") -> tuple[object, ...]:
     return step.decision.events if step.decision else ()
 
 

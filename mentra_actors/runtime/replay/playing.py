@@ -150,7 +150,7 @@ class _Stage:
         finally:
             self._core.close()
 
-    def _look(self, recorded: Iterable[RecordedEvent[Any]]) -> None:
+    def _look(self, recorded: Iterable[RecordedEvent[object]]) -> None:
         if any(_ends(one, self._stream_id, self._script.run_id) for one in recorded):
             self._ended.set()
 
@@ -164,7 +164,7 @@ class _Stage:
         for effect_id, effect in AGENT.pending(AGENT.fold(events)).items():
             self._core.effects.ensure_started(self._stream_id, effect_id, effect, transcript)
 
-    def give(self, command: Any) -> None:
+    def give(self, command: object) -> None:
         """Let the agent decide a command."""
         if isinstance(command, TakeMail):
             self.store.deliver(command.through_version)

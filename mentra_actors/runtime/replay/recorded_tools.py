@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.content import ToolCallBlock
@@ -55,7 +54,7 @@ def _names(arguments: str) -> Iterable[str]:
 def _standing(name: str, arguments: Iterable[str]) -> Tool:
     schema = {"type": "object", "properties": {one: {} for one in sorted(arguments)}}
 
-    async def run(_arguments: Mapping[str, Any], _context: ToolContext) -> str:
+    async def run(_arguments: Mapping[str, object], _context: ToolContext) -> str:
         raise ToolError(f"{name} stands for a tool of a recorded run, and cannot be run")
 
     return Tool(

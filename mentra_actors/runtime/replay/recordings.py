@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -83,7 +83,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a file holds, as this release reads it."""
 
     header: RecordingHeader
-    recorded: tuple[RecordedEvent[Any], ...]
+    recorded: tuple[RecordedEvent[object], ...]
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _masked(stored: StoredEvent, mask: Mask | None) -> StoredEvent:
     return msgspec.structs.replace(stored, payload=msgspec.msgpack.encode(_hidden(told, mask)))
 
 
-def _hidden(value: Any, mask: Mask) -> Any:
+def _hidden(value: object, mask: Mask) -> object:
     if isinstance(value, str):
         masked = mask(value)
         if type(masked) is not str:
@@ -162,12 +162,14 @@ def _hidden(value: Any, mask: Mask) -> Any:
     return [_hidden(one, mask) for one in value] if isinstance(value, list) else value
 
 
-def _releases(reader: JournalReader, recorded: Iterable[RecordedEvent[Any]]) -> dict[int, str]:
+def _releases(reader: JournalReader, recorded: Iterable[RecordedEvent[object]]) -> dict[int, str]:
     release_of = ReleasesOfLog(Journal(reader))
     return {epoch: release_of(epoch) for epoch in sorted({one.epoch for one in recorded})}
 
 
-def _agents_in(recorded: Iterable[RecordedEvent[Any]], agent_id: AgentId) -> tuple[StreamId, ...]:
+def _agents_in(
+    recorded: Iterable[RecordedEvent[object]], agent_id: AgentId
+) -> tuple[StreamId, ...]:
     found = {agent_stream(agent_id): None}
     for one in recorded:
         if isinstance(one.event, SubagentSpawned) and one.stream_id in found:
@@ -252,7 +254,7 @@ def _read_lines(file: Path) -> list[bytes]:
     return content.splitlines(keepends=True)
 
 
-def _events(line: bytes, file: str | Path) -> Iterator[RecordedEvent[Any]]:
+def _events(line: bytes, file: str | Path) -> Iterator[RecordedEvent[object]]:
     try:
         append = decode_line(line)
     except msgspec.DecodeError as error:
@@ -288,9 +290,9 @@ def _release_in(header: RecordingHeader) -> ReleaseOf:
 
 
 def _digests(
-    recorded: Iterable[RecordedEvent[Any]], streams: Sequence[StreamId]
+    recorded: Iterable[RecordedEvent[object]], streams: Sequence[StreamId]
 ) -> Iterator[tuple[str, str]]:
-    by_stream: dict[StreamId, list[Any]] = {one: [] for one in streams}
+    by_stream: dict[StreamId, list[object]] = {one: [] for one in streams}
     for one in recorded:
         if one.stream_id in by_stream:
             by_stream[one.stream_id].append(one.event)

@@ -8,7 +8,6 @@ message leaves it as it is.
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
 
@@ -22,14 +21,14 @@ _BYTES = 12
 _NO_TOOLS = ToolRegistry(())
 
 
-def request_digests(events: Iterable[Any]) -> Mapping[str, str]:
+def request_digests(events: Iterable[object]) -> Mapping[str, str]:
     """A digest of each request by the id of its call; the events are those of one agent."""
-    by_message: dict[int, tuple[Any, bytes]] = {}
+    by_message: dict[int, tuple[object, bytes]] = {}
     calls = agent_past(events).calls
     return {one.effect.effect_id: _digest(one, by_message) for one in calls}
 
 
-def _digest(call: PastCall, by_message: dict[int, tuple[Any, bytes]]) -> str:
+def _digest(call: PastCall, by_message: dict[int, tuple[object, bytes]]) -> str:
     effect = call.effect
     model = effect.profile.model
     request = request_of(
@@ -46,11 +45,11 @@ def _digest(call: PastCall, by_message: dict[int, tuple[Any, bytes]]) -> str:
     return digest.hexdigest()
 
 
-def _bytes(value: Any) -> bytes:
+def _bytes(value: object) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(value), digest_size=_BYTES).digest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         kind: type[msgspec.Struct] = type(value)
         told = [[name, _plain(one)] for name, one in _said(value)]
@@ -62,7 +61,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _said(value: msgspec.Struct) -> Iterable[tuple[str, Any]]:
+def _said(value: msgspec.Struct) -> Iterable[tuple[str, object]]:
     for name, default in _defaults(type(value)):
         one = getattr(value, name)
         if one != default:
@@ -70,7 +69,7 @@ def _said(value: msgspec.Struct) -> Iterable[tuple[str, Any]]:
 
 
 @cache
-def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
     return tuple(
         (one.name, one.default_factory() if callable(one.default_factory) else one.default)
         for one in msgspec.structs.fields(kind)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import msgspec
 
@@ -105,7 +104,7 @@ def _script(
 
 def _letters(
     journal: Journal, agent_id: AgentId, state: AgentState, position: int
-) -> Sequence[RecordedEvent[Any]]:
+) -> Sequence[RecordedEvent[object]]:
     """What was in the inbox of an agent at a position, and not taken."""
     inbox = inbox_stream(agent_id)
     through = journal.version_at(inbox, position)

@@ -1,7 +1,6 @@
 """What a run was made of: the commands that its agent was given, in their order; pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -48,7 +47,7 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
         return self.steps[0].position
 
     @property
-    def recorded(self) -> Sequence[RecordedEvent[Any]]:
+    def recorded(self) -> Sequence[RecordedEvent[object]]:
         """The events of the agent, in order."""
         return [one for step in self.steps for one in step.recorded]
 
@@ -98,7 +97,7 @@ class RunScript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_scripts(
-    recorded: Iterable[RecordedEvent[Any]],
+    recorded: Iterable[RecordedEvent[object]],
     agents: Collection[AgentId],
     release_of: ReleaseOf | None = None,
 ) -> Mapping[AgentId, Sequence[RunScript]]:

@@ -5,7 +5,6 @@ So what one agent did costs what it has recorded, however much the others of its
 
 import heapq
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
@@ -148,7 +147,7 @@ def agent_events(
     *,
     after: int = 0,
     through: int | None = None,
-) -> Iterator[RecordedEvent[Any]]:
+) -> Iterator[RecordedEvent[object]]:
     """The events of these groups, one after the other; `journal` reads `reader`."""
     for group in agent_groups(reader, agents, after=after, through=through):
         yield from journal.decoded(group)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import msgspec
 
@@ -173,7 +172,7 @@ class _PlayedLog:
         self._known.append(found)
         return True
 
-    def _differ(self, step: Step, found: Sequence[tuple[StreamId, Any]], refusal: str) -> None:
+    def _differ(self, step: Step, found: Sequence[tuple[StreamId, object]], refusal: str) -> None:
         """A field that is known to be another one is no other way."""
         difference = difference_to(step, found, refusal)
         if difference.changes and difference.recorded == difference.decided:
@@ -181,7 +180,7 @@ class _PlayedLog:
         else:
             self._differences[step.stream_id] = difference
 
-    def _copy(self, step: Step, events: Sequence[RecordedEvent[Any]]) -> None:
+    def _copy(self, step: Step, events: Sequence[RecordedEvent[object]]) -> None:
         self._copied[step.stream_id] += 1
         if step.decision is None:
             self._untold[f"{type(events[0].event).__name__}: {step.untold}"] += len(events)
@@ -207,7 +206,7 @@ class _PlayedLog:
         with suppress(MentraError, TimeoutError):  # what it does not begin cannot end either
             self._core.look(stream_id).result(_STEP_TIMEOUT_S)
 
-    def _give(self, step: Step, command: Any) -> str:
+    def _give(self, step: Step, command: object) -> str:
         """Let it be decided by its owner; why nothing came of it, if that is known."""
         stream_id = step.stream_id
         effect_id = _ended_effect(step)
@@ -224,7 +223,7 @@ class _PlayedLog:
             return error.reason if isinstance(error, CommandRejected) else str(error)
         return ""
 
-    def _ask(self, stream_id: StreamId, command: Any, causation: str) -> None:
+    def _ask(self, stream_id: StreamId, command: object, causation: str) -> None:
         future: Future[Accepted] = Future()
 
         def on_answer(answer: Answer) -> None:
@@ -237,7 +236,7 @@ class _PlayedLog:
         self._core.directory.send(stream_id, envelope)
         future.result(_STEP_TIMEOUT_S)
 
-    def _tell(self, stream_id: StreamId, effect_id: EffectId, command: Any) -> str:
+    def _tell(self, stream_id: StreamId, effect_id: EffectId, command: object) -> str:
         """Let an effect end, which the stream must have asked for."""
         if effect_id not in self._core.effects.in_flight(stream_id):
             return f"{effect_id} was answered, and is not asked for now"
@@ -246,7 +245,7 @@ class _PlayedLog:
         is_over = self._core.effects.wait_for_landing(stream_id, effect_id, _STEP_TIMEOUT_S)
         return "" if is_over else f"{effect_id} did not end in {_STEP_TIMEOUT_S:.0f} s"
 
-    def _new_events(self) -> list[tuple[StreamId, Any]]:
+    def _new_events(self) -> list[tuple[StreamId, object]]:
         """What was recorded since this was asked last, each event with its stream."""
         found = list(self._journal.between(self._read_through, self._store.last_position()))
         if found:
@@ -254,7 +253,7 @@ class _PlayedLog:
         return [(one.stream_id, one.event) for one in found if category_of(one.stream_id) != _OWN]
 
 
-def _command_of(step: Step) -> Any:
+def _command_of(step: Step) -> object:
     return step.decision.command if step.decision else None
 
 

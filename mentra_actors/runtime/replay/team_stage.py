@@ -5,7 +5,7 @@ came of it, and the time stands still between two appends.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 
@@ -78,12 +78,12 @@ class AnsweredEffects:
     def __init__(self) -> None:
         self._begun: dict[_Place, anyio.Event] = {}
         self._told: dict[_Place, anyio.Event] = {}
-        self._outcomes: dict[_Place, Any] = {}
+        self._outcomes: dict[_Place, object] = {}
 
     def wrap(self, _performer: Performer) -> Performer:
         """What takes the place of a performer; see `RuntimeSettings.wrap_effects`."""
 
-        async def perform(order: Order) -> Any:
+        async def perform(order: Order) -> object:
             place = (order.stream_id, order.effect_id)
             self._event(self._begun, place).set()
             try:
@@ -95,7 +95,7 @@ class AnsweredEffects:
 
         return perform
 
-    async def tell(self, place: _Place, outcome: Any) -> None:
+    async def tell(self, place: _Place, outcome: object) -> None:
         """End an effect, which is in flight, with the command that is its outcome."""
         await self._event(self._begun, place).wait()
         self._outcomes[place] = outcome

@@ -69,7 +69,7 @@ def trajectory_of(events: Iterable[Any]) -> Trajectory:
     )
 
 
-def _end_of(event: Any) -> str:
+def _end_of(event: object) -> str:
     match event:
         case e.RunFinished():
             return _FINISHED
@@ -119,7 +119,7 @@ def _called(event: e.ToolCallFinished, call: ToolCallBlock | None) -> Trajectory
     )
 
 
-def _plain(arguments: str) -> Any:
+def _plain(arguments: str) -> object:
     try:
         return json.loads(arguments)
     except ValueError:

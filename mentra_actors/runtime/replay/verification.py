@@ -6,7 +6,6 @@ no log.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -87,7 +86,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verified(
-    recorded: Iterable[RecordedEvent[Any]],
+    recorded: Iterable[RecordedEvent[object]],
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
@@ -130,7 +129,7 @@ def difference_of(step: Step) -> OtherDecision:
 
 
 def difference_to(
-    step: Step, decided: Sequence[tuple[StreamId, Any]], refusal: str = ""
+    step: Step, decided: Sequence[tuple[StreamId, object]], refusal: str = ""
 ) -> OtherDecision:
     """What is otherwise if an append had these events, each with its stream; or none, and why."""
     recorded = [(one.stream_id, one.event) for one in (*step.recorded, *step.beside)]
@@ -151,14 +150,14 @@ def _command_of(step: Step) -> str:
     return "" if command is None else type(command).__name__
 
 
-def _named(told: tuple[StreamId, Any], own: StreamId) -> str:
+def _named(told: tuple[StreamId, object], own: StreamId) -> str:
     stream_id, event = told
     name = type(event).__name__
     return name if stream_id == own else f"{name} → {stream_id}"
 
 
 def _differing(
-    recorded: Sequence[tuple[StreamId, Any]], decided: Sequence[tuple[StreamId, Any]]
+    recorded: Sequence[tuple[StreamId, object]], decided: Sequence[tuple[StreamId, object]]
 ) -> Iterable[FieldDifference]:
     for number in range(max(len(recorded), len(decided))):
         old = recorded[number] if number < len(recorded) else None
@@ -173,7 +172,7 @@ def _differing(
         yield from field_differences(old[1], new[1], str(number))
 
 
-def field_differences(old: Any, new: Any, place: str = "") -> Iterable[FieldDifference]:
+def field_differences(old: object, new: object, place: str = "") -> Iterable[FieldDifference]:
     """The places where two values of one kind differ, `place` in front of each."""
     if isinstance(old, msgspec.Struct) and type(old) is type(new):
         for name in old.__struct_fields__:

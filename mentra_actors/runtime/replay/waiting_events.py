@@ -49,7 +49,7 @@ class Part(Sequence[T]):
 class WaitingEvents:
     """One group of events, and how many of them were taken. Not safe from several threads."""
 
-    def __init__(self, group: Sequence[RecordedEvent[Any]]) -> None:
+    def __init__(self, group: Sequence[RecordedEvent[object]]) -> None:
         """All of the group wait."""
         self._group = group
         self._events = [one.event for one in group]
@@ -60,7 +60,7 @@ class WaitingEvents:
         return self._place < len(self._group)
 
     @property
-    def own(self) -> Part[RecordedEvent[Any]]:
+    def own(self) -> Part[RecordedEvent[object]]:
         """The first one that waits, and those of its stream right behind it."""
         self._look_on()
         return Part(self._group, self._place, self._end)
@@ -89,11 +89,11 @@ class WaitingEvents:
         self._look_on()
         return self._place <= self._last_unread
 
-    def behind(self, count: int) -> Iterator[RecordedEvent[Any]]:
+    def behind(self, count: int) -> Iterator[RecordedEvent[object]]:
         """What waits behind the first ones, of whatever stream."""
         return iter(Part(self._group, self._place + count, len(self._group)))
 
-    def take(self) -> RecordedEvent[Any]:
+    def take(self) -> RecordedEvent[object]:
         """The first one; it waits no more."""
         self._place += 1
         return self._group[self._place - 1]

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from mentra_actors.decider import Decider, Delivery
+from mentra_actors.decider import AnyDecider, Delivery
 from mentra_actors.domain.agent.events import AgentSpawned
 from mentra_actors.domain.lease import LeaseAcquired
 from mentra_actors.domain.permission_rules import RuleRemembered
@@ -29,9 +29,8 @@ from mentra_actors.store.ports import StoredEvent
 
 __all__ = ["Step", "Walk", "groups_of", "is_beside", "steps_of"]
 
-_Decider = Decider[Any, Any, Any, Any]
-_Caused: TypeAlias = RecordedEvent[Any] | StoredEvent
-T = TypeVar("T", RecordedEvent[Any], StoredEvent)
+_Caused: TypeAlias = RecordedEvent[object] | StoredEvent
+T = TypeVar("T", RecordedEvent[object], StoredEvent)
 
 _TAKES_FACTS = ("inbox", "budget")
 _NO_OWNER = "no stream of this kind has an owner"
@@ -53,8 +52,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     stream_id: StreamId
-    recorded: tuple[RecordedEvent[Any], ...]
-    beside: tuple[RecordedEvent[Any], ...] = ()
+    recorded: tuple[RecordedEvent[object], ...]
+    beside: tuple[RecordedEvent[object], ...] = ()
     decision: DecidedAgain | None = None
     decided_beside: tuple[tuple[StreamId, Any], ...] = ()
     untold: str = ""
@@ -96,8 +95,8 @@ class Walk:
         """
         self._rules = rules
         self._streams = streams
-        self._states: dict[StreamId, Any] = {}
-        self._inboxes: dict[StreamId, deque[RecordedEvent[Any]]] = {}
+        self._states: dict[StreamId, object] = {}
+        self._inboxes: dict[StreamId, deque[RecordedEvent[object]]] = {}
         """What was delivered and not taken, in the order of versions."""
         self._broken: set[StreamId] = set()
         """Streams that cannot be folded any more."""
@@ -108,7 +107,7 @@ class Walk:
         self._release_of = release_of or (lambda _epoch: "")
 
     def begin(
-        self, stream_id: StreamId, state: Any, letters: Sequence[RecordedEvent[Any]] = ()
+        self, stream_id: StreamId, state: object, letters: Sequence[RecordedEvent[object]] = ()
     ) -> None:
         """Begin in the middle of a stream: its state there, and what its owner has not taken."""
         self._states[stream_id] = state
@@ -120,7 +119,7 @@ class Walk:
         rules = self._rules.get(category_of(stream_id))
         return self._states.get(stream_id, rules.decider.initial if rules else None)
 
-    def through(self, recorded: Iterable[RecordedEvent[Any]]) -> Iterator[Step]:
+    def through(self, recorded: Iterable[RecordedEvent[object]]) -> Iterator[Step]:
         """Each append of a log, or what comes next of it; of the chosen streams only."""
         for group in groups_of(recorded):
             waiting = WaitingEvents(group)
@@ -193,7 +192,7 @@ class Walk:
             step, before=before, after=after, untold=untold, release=release
         )
 
-    def _fold(self, recorded: RecordedEvent[Any]) -> str:
+    def _fold(self, recorded: RecordedEvent[object]) -> str:
         """Fold one event; what is to be said if it is the one that its stream breaks at."""
         stream_id = recorded.stream_id
         category = category_of(stream_id)
@@ -215,7 +214,7 @@ class Walk:
 
     def _delivered(
         self, stream_id: StreamId, after: int, through: int
-    ) -> Sequence[RecordedEvent[Any]]:
+    ) -> Sequence[RecordedEvent[object]]:
         held = self._inboxes.get(stream_id, deque())
         while held and held[0].stream_version <= after:
             held.popleft()  # what was taken before is asked for no more
@@ -223,7 +222,7 @@ class Walk:
 
 
 def steps_of(
-    recorded: Iterable[RecordedEvent[Any]],
+    recorded: Iterable[RecordedEvent[object]],
     rules: Mapping[str, StreamRules] = STREAM_RULES,
     *,
     streams: Collection[StreamId] = (),
@@ -272,7 +271,7 @@ def _untold(rules: StreamRules | None, waiting: WaitingEvents) -> str:
     return _BORN if _is_born(waiting.own[0]) else ""
 
 
-def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> Step:
+def _with_deliveries(step: Step, decision: DecidedAgain, decider: AnyDecider) -> Step:
     try:
         beside = _deliveries(decision.events, decider)
     except Exception as error:  # noqa: BLE001 - see `Walk._decision_or_fault`
@@ -281,9 +280,11 @@ def _with_deliveries(step: Step, decision: DecidedAgain, decider: _Decider) -> S
     return msgspec.structs.replace(step, decided_beside=beside)
 
 
-def _deliveries(events: Iterable[Any], decider: _Decider) -> tuple[tuple[StreamId, Any], ...]:
+def _deliveries(
+    events: Iterable[object], decider: AnyDecider
+) -> tuple[tuple[StreamId, object], ...]:
     """Events for other streams, in the order in which an append writes them."""
-    by_stream: dict[StreamId, list[Any]] = {}
+    by_stream: dict[StreamId, list[object]] = {}
     for one in (told for event in events for told in decider.companions(event)):
         if isinstance(one, Delivery):
             by_stream.setdefault(one.stream_id, []).extend(one.events)
@@ -291,8 +292,8 @@ def _deliveries(events: Iterable[Any], decider: _Decider) -> tuple[tuple[StreamI
 
 
 def _beside(
-    after: Iterable[RecordedEvent[Any]], head: RecordedEvent[Any]
-) -> tuple[RecordedEvent[Any], ...]:
+    after: Iterable[RecordedEvent[object]], head: RecordedEvent[object]
+) -> tuple[RecordedEvent[object], ...]:
     """What the append has written to streams that take facts from any writer, or to new ones."""
     own = category_of(head.stream_id)
     if own in _TAKES_FACTS:
@@ -300,11 +301,11 @@ def _beside(
     return tuple(takewhile(_is_delivered, after))
 
 
-def _is_born(one: RecordedEvent[Any]) -> bool:
+def _is_born(one: RecordedEvent[object]) -> bool:
     return may_be(one, AgentSpawned)
 
 
-def _is_delivered(one: RecordedEvent[Any]) -> bool:
+def _is_delivered(one: RecordedEvent[object]) -> bool:
     event = one.event
     is_rule = isinstance(event, RuleRemembered) and not event.command_id
     return category_of(one.stream_id) in _TAKES_FACTS or is_rule or _is_born(one)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.agent.profile import AgentProfile
@@ -31,7 +31,7 @@ from mentra_actors.runtime.teams.team_operations import TeamOperations
 from mentra_actors.runtime.views.feeds import FeedItem
 from mentra_actors.runtime.views.snapshots import PermissionView, permissions
 from mentra_actors.tools.plain_kinds import require_flag
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.feeds.session_event import SessionEvent
 from projections.views.session_words import SESSION_WORDS, SessionMatch
 from projections.views.sessions import SESSIONS, SessionMetadata, session_metadata
@@ -124,7 +124,7 @@ class SessionOperations:
         return left.__contains__
 
     def _looked(
-        self, projections: Sequence[Projection[Any]], look: "Callable[[kept_views.KeptViews], T]"
+        self, projections: Sequence[AnyProjection], look: "Callable[[kept_views.KeptViews], T]"
     ) -> T:
         """What `look` sees in views that have all that is recorded by now.
 

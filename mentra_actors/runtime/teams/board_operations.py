@@ -122,7 +122,7 @@ class BoardOperations:
 
         return mapped(self._send(claim), _touched)
 
-    def change(self, kind: type[Any], task_id: int, **fields: Any) -> "Future[TaskUpdate]":
+    def change(self, kind: type[object], task_id: int, **fields: object) -> "Future[TaskUpdate]":
         """One change, or an update, of one task."""
 
         def made(sent: _Sent) -> TaskUpdate:
@@ -148,10 +148,10 @@ class BoardOperations:
             raise ValueError(f"there is no status {status!r}; a task is {known}")
         return self.change(c.UpdateTask, task_id, **changes)
 
-    def _change(self, kind: type[Any], task_id: int, fields: dict[str, Any]) -> "Future[_Sent]":
+    def _change(self, kind: type[Any], task_id: int, fields: dict[str, object]) -> "Future[_Sent]":
         said = {name: tuple(one) if isinstance(one, list) else one for name, one in fields.items()}
 
-        def change(asker: _Asker, common: dict[str, Any]) -> c.BoardCommand:
+        def change(asker: _Asker, common: dict[str, object]) -> c.BoardCommand:
             command: c.BoardCommand = kind(
                 task_id=task_id,
                 changed_by=asker.name,

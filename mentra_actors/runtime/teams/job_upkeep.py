@@ -12,9 +12,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, get_args
 
 from mentra_actors.domain.background.events import JobEnd
 from mentra_actors.domain.background.jobs import BACKGROUND, StopAllJobs
@@ -37,7 +36,6 @@ CLOSE_TIMEOUT_S = 10.0
 """A job has two seconds to end when it is asked, and is killed then; the log takes the rest."""
 _LOOK_AGAIN_S = 0.02
 _CLOSED = "the runtime was closed"
-_ENDS = get_args(JobEnd)
 
 
 def jobs_directory(path: str | Path) -> Path:
@@ -66,7 +64,7 @@ class JobUpkeep:
         self._journal = journal
         self._workers = workers
 
-    def begin(self, recorded: LiveFeed[tuple[RecordedEvent[Any], ...]]) -> None:
+    def begin(self, recorded: LiveFeed[tuple[RecordedEvent[object], ...]]) -> None:
         """Remove folders of jobs that have ended: what earlier processes have left, and later."""
         self._forget_left()
         recorded.subscribe(self._forget_ended)
@@ -81,13 +79,13 @@ class JobUpkeep:
             if job_id not in open_ids:
                 self._folders.remove(job_id)
 
-    def _forget_ended(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def _forget_ended(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         for one in recorded:
-            if isinstance(one.event, _ENDS):
+            if isinstance(one.event, JobEnd):
                 with contextlib.suppress(RuntimeError):  # closing: `close` does it
                     self._workers.submit(self._folders.remove, one.event.job_id)
 
-    def stop_all(self, ask: Callable[[StreamId, Any], "Future[Any]"], clock: Clock) -> None:
+    def stop_all(self, ask: Callable[[StreamId, object], object], clock: Clock) -> None:
         """End all jobs, and return when that is on the log, or takes too long. Blocks."""
         for stream_id in self._open_streams():
             ask(stream_id, StopAllJobs(now=clock.now(), reason=_CLOSED))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
 
 from mentra_actors.actors.directory import Directory
 from mentra_actors.actors.messages import Answer, Envelope, error_in
@@ -95,7 +94,7 @@ class Redelivery:
             after = page[-1].stream_version if page else -1
         return None
 
-    async def send(self, letter: LetterKept, command: Any) -> None:
+    async def send(self, letter: LetterKept, command: object) -> None:
         """See the protocol. On the effects loop."""
         future: Future[None] = Future()
 

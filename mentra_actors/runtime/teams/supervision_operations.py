@@ -83,7 +83,7 @@ class SupervisionOperations:
         )
         return mapped(self._core.ask(SUPERVISION_STREAM, command), lambda _answer: None)
 
-    def _ask(self, command: Any, stream_id: StreamId) -> "Future[Accepted | None]":
+    def _ask(self, command: object, stream_id: StreamId) -> "Future[Accepted | None]":
         """The answer; None where only this process knew of the quarantine, and has lifted it."""
         directory, done = self._core.directory, Future[Accepted | None]()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
 
 import msgspec
 
@@ -266,7 +265,7 @@ class TeamOperations:
         ]
 
     def _of_member(
-        self, name: str, command: Callable[[AgentId, float], Any]
+        self, name: str, command: Callable[[AgentId, float], object]
     ) -> "Future[Accepted]":
         require_text(name, "a name")
 
@@ -279,7 +278,7 @@ class TeamOperations:
 
         return chained(self.state(), begin)
 
-    def _ask(self, command: Any) -> "Future[Accepted]":
+    def _ask(self, command: object) -> "Future[Accepted]":
         return self._core.ask(team_stream(self._team), command)
 
 

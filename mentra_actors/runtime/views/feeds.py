@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 
 import anyio
 import msgspec
@@ -83,7 +83,7 @@ class FeedItem(msgspec.Struct, Generic[E], frozen=True):
 class Teller(Protocol[E_co]):
     """From the events of one stream, in order, to those of a feed. It keeps a state."""
 
-    def recorded(self, event: Any) -> Sequence[E_co]:
+    def recorded(self, event: object) -> Sequence[E_co]:
         """What one recorded event says."""
         ...
 
@@ -143,7 +143,7 @@ class FeedSource(Generic[E]):
         self._teller = teller
         self._after = start_of(after, core)
         self._lock = threading.Lock()
-        self._buffer: deque[tuple[RecordedEvent[Any], ...] | LiveNotice] = deque()
+        self._buffer: deque[tuple[RecordedEvent[object], ...] | LiveNotice] = deque()
         self._places: dict[StreamId, tuple[int, int]] = dict.fromkeys(self._streams, (0, 0))
         self._cursor = Cursor(0)
         self._ends = ExitStack()
@@ -156,7 +156,7 @@ class FeedSource(Generic[E]):
     def open(self, on_more: Callable[[], None]) -> None:
         """Begin to listen; `on_more` runs on any thread when there may be more to fetch."""
 
-        def take(item: "tuple[RecordedEvent[Any], ...] | LiveNotice") -> None:
+        def take(item: "tuple[RecordedEvent[object], ...] | LiveNotice") -> None:
             with self._lock:
                 if len(self._buffer) >= MOST_BUFFERED:
                     self._buffer.clear()
@@ -203,7 +203,7 @@ class FeedSource(Generic[E]):
             else:
                 items += [FeedItem(event) for event in self._teller.live(item)]
 
-    def _read(self) -> Sequence[RecordedEvent[Any]]:
+    def _read(self) -> Sequence[RecordedEvent[object]]:
         try:
             if len(self._streams) == 1:
                 return self._rest_of(self._stream_id)
@@ -214,7 +214,9 @@ class FeedSource(Generic[E]):
                 raise RuntimeClosed("the runtime was closed while its log was read") from error
             raise
 
-    def _in_place(self, heard: tuple[RecordedEvent[Any], ...]) -> Sequence[RecordedEvent[Any]]:
+    def _in_place(
+        self, heard: tuple[RecordedEvent[object], ...]
+    ) -> Sequence[RecordedEvent[object]]:
         """What one append says to this feed, behind all that stands before it."""
         if len(self._streams) == 1:
             return [one for one in heard if one.stream_id == self._stream_id]
@@ -223,22 +225,24 @@ class FeedSource(Generic[E]):
         except StoreClosed:  # all that was recorded was heard before the store was closed
             return self._all_heard(heard)
 
-    def _through(self, last: int) -> Sequence[RecordedEvent[Any]]:
+    def _through(self, last: int) -> Sequence[RecordedEvent[object]]:
         """What the streams have had since, up to a global position, in order of the log."""
         found = (one for stream_id in self._streams for one in self._rest_of(stream_id))
         return _in_order(one for one in found if one.global_position <= last)
 
-    def _all_heard(self, heard: Sequence[RecordedEvent[Any]]) -> Sequence[RecordedEvent[Any]]:
+    def _all_heard(
+        self, heard: Sequence[RecordedEvent[object]]
+    ) -> Sequence[RecordedEvent[object]]:
         with self._lock:
             later = [one for item in self._buffer if isinstance(item, tuple) for one in item]
             self._buffer.clear()
         return _in_order([one for one in (*heard, *later) if one.stream_id in self._places])
 
-    def _rest_of(self, stream_id: StreamId) -> Sequence[RecordedEvent[Any]]:
+    def _rest_of(self, stream_id: StreamId) -> Sequence[RecordedEvent[object]]:
         after = max(self._places[stream_id][0] - 1, 0)
         return self._core.journal.read_stream(stream_id, after=after)
 
-    def _told(self, recorded: Iterable[RecordedEvent[Any]]) -> list[FeedItem[E]]:
+    def _told(self, recorded: Iterable[RecordedEvent[object]]) -> list[FeedItem[E]]:
         items: list[FeedItem[E]] = []
         for one in recorded:
             place = (one.stream_version, one.part)
@@ -249,7 +253,7 @@ class FeedSource(Generic[E]):
                 items += self._said(one)
         return items
 
-    def _said(self, one: RecordedEvent[Any]) -> list[FeedItem[E]]:
+    def _said(self, one: RecordedEvent[object]) -> list[FeedItem[E]]:
         items: list[FeedItem[E]] = []
         for event in self._teller.recorded(one.event):
             index = self._cursor.index + 1 if self._cursor.position == one.global_position else 0
@@ -259,7 +263,7 @@ class FeedSource(Generic[E]):
         return items
 
 
-def _in_order(recorded: Iterable[RecordedEvent[Any]]) -> Sequence[RecordedEvent[Any]]:
+def _in_order(recorded: Iterable[RecordedEvent[object]]) -> Sequence[RecordedEvent[object]]:
     return sorted(recorded, key=lambda one: (one.global_position, one.part))
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
-from typing import Any, get_args
+from typing import get_args
 
 from mentra_actors.actors.state_loading import StateLoader
 from mentra_actors.domain.agent import events as e
@@ -60,7 +60,7 @@ class IdleWatch:
         self._check_again()
         return self.idle
 
-    def _on_recorded(self, recorded: Sequence[RecordedEvent[Any]]) -> None:
+    def _on_recorded(self, recorded: Sequence[RecordedEvent[object]]) -> None:
         if not self._is_due and any(isinstance(one.event, _ENDS) for one in recorded):
             self._is_due = True  # one look for all that end until then
             self._core.call_later(0.0, self._check_soon)

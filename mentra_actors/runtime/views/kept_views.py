@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.plain_arguments import require_text
@@ -12,7 +12,7 @@ from mentra_actors.store.opening import MEMORY, open_journal_reader, part_seal_o
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import ONE_PART, Projection
+from projections.contract import ONE_PART, AnyProjection, Projection
 from projections.declared import checked_projection
 from projections.running.rebuilding import OnProgress
 from projections.running.runner import ProjectionRunner, ProjectionStatus
@@ -70,7 +70,7 @@ class KeptViews:
         """
         return self._runner.parts(_name_of(projection), prefix, after=after, limit=limit)
 
-    def keys(self, projection: Projection[Any], prefix: str = "") -> Sequence[str]:
+    def keys(self, projection: AnyProjection, prefix: str = "") -> Sequence[str]:
         """The keys of the parts of a view that begin with `prefix`, in order."""
         return self._runner.keys(_name_of(projection), prefix)
 
@@ -94,15 +94,15 @@ class KeptViews:
         """Carry the views on to the present end of the log, on this thread."""
         self._runner.catch_up(progress=progress)
 
-    def pause(self, projection: Projection[Any]) -> None:
+    def pause(self, projection: AnyProjection) -> None:
         """Carry a view on no more until `resume`, or until it is opened again; it is read."""
         self._runner.pause(_name_of(projection))
 
-    def resume(self, projection: Projection[Any]) -> None:
+    def resume(self, projection: AnyProjection) -> None:
         """Carry a view on from where it was paused."""
         self._runner.resume(_name_of(projection))
 
-    def retry(self, projection: Projection[Any]) -> None:
+    def retry(self, projection: AnyProjection) -> None:
         """Let a projection that has failed go on, mended, in the place of that of its name.
 
         It goes on before the event that it failed at; with a higher version its view is made anew.
@@ -112,7 +112,7 @@ class KeptViews:
         """
         self._runner.retry(projection)
 
-    def rebuild(self, projection: Projection[Any], *, progress: OnProgress | None = None) -> None:
+    def rebuild(self, projection: AnyProjection, *, progress: OnProgress | None = None) -> None:
         """Make a view anew from the first event, then put it in the place of the present one.
 
         Until then the present one is read and carried on. It blocks; `progress` is told how far
@@ -128,7 +128,7 @@ class KeptViews:
         return self._runner.status()
 
 
-def _name_of(projection: Projection[Any]) -> str:
+def _name_of(projection: AnyProjection) -> str:
     """The name of a projection.
 
     Raises:
@@ -142,7 +142,7 @@ def _name_of(projection: Projection[Any]) -> str:
 def followed_views(
     reader: JournalReader,
     store: str | Path,
-    projections: Sequence[Projection[Any]],
+    projections: Sequence[AnyProjection],
     *,
     into: str = "",
 ) -> Iterator[KeptViews]:
@@ -163,7 +163,7 @@ def followed_views(
 def views_on_demand(
     reader: JournalReader,
     store: str | Path,
-    projections: Sequence[Projection[Any]],
+    projections: Sequence[AnyProjection],
     *,
     into: str = "",
 ) -> Iterator[KeptViews]:
@@ -178,7 +178,7 @@ def views_on_demand(
 @contextmanager
 def open_views(
     store: str | Path,
-    projections: Sequence[Projection[Any]] = BUILT_IN,
+    projections: Sequence[AnyProjection] = BUILT_IN,
     *,
     into: str = "",
     progress: OnProgress | None = None,

@@ -1,7 +1,7 @@
 """What both faces show of the log as views: folded now, kept beside it, watched."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -9,7 +9,7 @@ from mentra_actors.late_module import LateModule
 from mentra_actors.runtime.history.moment import Moment
 from mentra_actors.runtime.operations import Operations
 from mentra_actors.runtime.views.feeds import Feed, FeedStart, SyncFeed
-from projections.contract import Projection, fold_view
+from projections.contract import AnyProjection, Projection, fold_view
 from projections.views.usage import USAGE, AgentUsage, team_usage
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _folded(
 
 
 def _kept(
-    operations: Operations, projections: tuple[Projection[Any], ...], into: str
+    operations: Operations, projections: tuple[AnyProjection, ...], into: str
 ) -> "kept_views.KeptViews":
     core = operations.core
     if core.ended is not None:
@@ -69,9 +69,7 @@ class LookingOn:
         """Tokens and money of all agents of the team so far, subagents too, by model as well."""
         return team_usage(await self.view(USAGE), self._operations.core.settings.team)
 
-    async def project(
-        self, *projections: Projection[Any], into: str = ""
-    ) -> "kept_views.KeptViews":
+    async def project(self, *projections: AnyProjection, into: str = "") -> "kept_views.KeptViews":
         """Keep views of these projections up to date until the runtime is closed.
 
         They are stored with the position they have reached, both in one transaction: beside the
@@ -86,7 +84,7 @@ class LookingOn:
         return await anyio.to_thread.run_sync(_kept, self._operations, projections, into)
 
     def watch_team(
-        self, *projections: Projection[Any], after: FeedStart = None
+        self, *projections: AnyProjection, after: FeedStart = None
     ) -> "Feed[ViewEvent]":
         """All that a page needs to show a team and to stay true, in one feed.
 
@@ -124,12 +122,12 @@ class SyncLookingOn:
         """See `Runtime.usage`."""
         return team_usage(self.view(USAGE), self._operations.core.settings.team)
 
-    def project(self, *projections: Projection[Any], into: str = "") -> "kept_views.KeptViews":
+    def project(self, *projections: AnyProjection, into: str = "") -> "kept_views.KeptViews":
         """See `Runtime.project`."""
         return _kept(self._operations, projections, into)
 
     def watch_team(
-        self, *projections: Projection[Any], after: FeedStart = None
+        self, *projections: AnyProjection, after: FeedStart = None
     ) -> "SyncFeed[ViewEvent]":
         """See `Runtime.watch_team`."""
         return SyncFeed(team_watch.TeamWatch(self._operations.core, projections, after))

@@ -10,7 +10,7 @@ from mentra_actors.runtime.views.view_reading import ViewReading
 from mentra_actors.store.opening import open_journal_reader
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sealing.options import Sealing
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.view_changes import ViewEvent, ViewFailed
 from projections.views.built_in import TEAM_VIEWS
 
@@ -22,7 +22,7 @@ _LOOK_S = 1.0
 @contextmanager
 def open_watch(
     store: str | Path,
-    *projections: Projection[Any],
+    *projections: AnyProjection,
     after: FeedStart = None,
     follows: bool = True,
     sealing: Sealing | None = None,
@@ -48,7 +48,7 @@ def open_watch(
 def watched(
     reader: JournalReader,
     store: str | Path,
-    *projections: Projection[Any],
+    *projections: AnyProjection,
     after: FeedStart = None,
     follows: bool = True,
 ) -> Iterator[FeedItem[ViewEvent]]:

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Literal
 
 from mentra_actors.effects.models.live import LiveNotice, ModelDelta, ToolProgress
 from mentra_actors.effects.models.live_answers import LiveAnswers
@@ -20,7 +20,7 @@ from mentra_actors.providers.port import TextDelta, ThinkingDelta
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.views.feeds import Cursor, FeedItem, FeedStart, start_of
 from mentra_actors.runtime.views.view_reading import ViewReading
-from projections.contract import Projection
+from projections.contract import AnyProjection
 from projections.running.view_changes import (
     AnswerPiece,
     ToolLine,
@@ -41,7 +41,7 @@ class TeamWatch:
     """The source of one feed of views; see `feeds.Source`. Fetched by one reader."""
 
     def __init__(
-        self, core: RuntimeCore, chosen: Sequence[Projection[Any]], after: FeedStart
+        self, core: RuntimeCore, chosen: Sequence[AnyProjection], after: FeedStart
     ) -> None:
         self._core = core
         self._after = None if after is None else start_of(after, core).position
@@ -62,7 +62,7 @@ class TeamWatch:
         """See `feeds.Source.open`."""
         self._on_more = on_more
 
-        def note(_recorded: tuple[RecordedEvent[Any], ...]) -> None:
+        def note(_recorded: tuple[RecordedEvent[object], ...]) -> None:
             on_more()
 
         def take(notice: LiveNotice) -> None:

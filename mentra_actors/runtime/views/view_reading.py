@@ -7,7 +7,6 @@ has come since the last one and not the whole log.
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.errors import StoreError
@@ -15,7 +14,7 @@ from mentra_actors.runtime.views.kept_views import views_beside
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
-from projections.contract import Projection, fold_parts
+from projections.contract import AnyProjection, fold_parts
 from projections.running.page_reading import Page, PageReading
 from projections.running.runner import ProjectionRunner
 from projections.running.view_changes import ViewChange, ViewEvent, ViewFailed, ViewsReached
@@ -38,8 +37,8 @@ class ViewReading:
         self,
         reader: JournalReader,
         store: str | Path,
-        chosen: Sequence[Projection[Any]],
-        hidden: Sequence[Projection[Any]] = (),
+        chosen: Sequence[AnyProjection],
+        hidden: Sequence[AnyProjection] = (),
     ) -> None:
         """`hidden` are folded as well and not told; `store` is where `reader` reads.
 
@@ -136,10 +135,10 @@ class ViewReading:
 
 def folded_through(
     reader: JournalReader,
-    projections: Sequence[Projection[Any]],
+    projections: Sequence[AnyProjection],
     position: int,
     on_folded: Callable[[int, int], None] = lambda _at, _target: None,
-) -> Mapping[str, Mapping[str, Any]]:
+) -> Mapping[str, Mapping[str, object]]:
     """Views as of a position, by name; `on_folded` is told how far it is, and how far it goes.
 
     Raises:
@@ -149,7 +148,7 @@ def folded_through(
     pages = PageReading(reader, CODEC, _PAGE_EVENTS)
     for one in projections:
         pages.check(one)
-    views: dict[str, dict[str, Any]] = {one.name: {} for one in projections}
+    views: dict[str, dict[str, object]] = {one.name: {} for one in projections}
     at = 0
     while at < position:
         page = pages.page(projections, after=at, through=position)
@@ -164,10 +163,10 @@ def _marks(runner: ProjectionRunner) -> Mapping[str, int]:
     return {one.name: one.checkpoint for one in runner.status()}
 
 
-def _parts_of(runner: ProjectionRunner, one: Projection[Any]) -> Mapping[str, Any]:
+def _parts_of(runner: ProjectionRunner, one: AnyProjection) -> Mapping[str, object]:
     if not isinstance(one, Selected):
         return runner.parts(one.name)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for prefix in one.prefixes:
         found |= runner.parts(one.name, prefix)
     return found

@@ -1,6 +1,6 @@
 """Wishes of a person who has a seat in a team."""
 
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -39,7 +39,9 @@ class ReadMailWish(msgspec.Struct, frozen=True, kw_only=True, tag="read_mail.v1"
 MemberWish: TypeAlias = LetterWish | RespondWish | ReadMailWish
 
 
-def member_order(wish: MemberWish, command_id: CommandId, *, now: float) -> tuple[StreamId, Any]:
+def member_order(
+    wish: MemberWish, command_id: CommandId, *, now: float
+) -> tuple[StreamId, object]:
     """The stream that a wish is for, and the command that it stands for."""
     match wish:
         case LetterWish():

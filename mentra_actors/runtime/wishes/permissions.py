@@ -1,6 +1,6 @@
 """Wishes about calls that wait for a person, and about rules."""
 
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -45,7 +45,7 @@ PermissionWish: TypeAlias = ResolveWish | RememberWish | RevokeWish
 
 def permission_order(
     wish: PermissionWish, command_id: CommandId, *, by: str, now: float
-) -> tuple[StreamId, Any]:
+) -> tuple[StreamId, object]:
     """The stream that a wish is for, and the command that it stands for."""
     match wish:
         case ResolveWish():

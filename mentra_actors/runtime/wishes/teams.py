@@ -1,6 +1,6 @@
 """Wishes of a person about who is in a team, and about what its members remember."""
 
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -100,7 +100,7 @@ TeamWish: TypeAlias = StopWish | RemoveWish | RenameWish | SeatWish | MemoryWish
 
 def team_order(
     wish: TeamWish, command_id: CommandId, *, by: str, now: float
-) -> tuple[StreamId, Any]:
+) -> tuple[StreamId, object]:
     """The stream that a wish is for, and the command that it stands for.
 
     Raises:
@@ -115,7 +115,7 @@ def team_order(
 
 def _memory_order(
     wish: MemoryWish, command_id: CommandId, *, by: str, now: float
-) -> tuple[StreamId, Any]:
+) -> tuple[StreamId, object]:
     match wish:
         case TeachWish():
             fact = PinFact(
@@ -134,7 +134,7 @@ def _memory_order(
             assert_never(wish)
 
 
-def conflict_told(conflict: VersionConflict, command: Any) -> BaseException:
+def conflict_told(conflict: VersionConflict, command: object) -> BaseException:
     """The refusal of a seat whose id another agent has; any other conflict as it is."""
     if not isinstance(command, AddMember):
         return conflict
@@ -147,7 +147,7 @@ def _team_command(
     *,
     by: str,
     now: float,
-) -> Any:
+) -> object:
     match wish:
         case StopWish():
             return StopMember(

@@ -7,7 +7,6 @@ over by the clock: until the renewal is on the log, or is refused and they are c
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 
@@ -31,7 +30,7 @@ class LeaseTerm:
         self._until = until
         self._renewed: anyio.Event | None = None
 
-    def note(self, recorded: tuple[RecordedEvent[Any], ...]) -> None:
+    def note(self, recorded: tuple[RecordedEvent[object], ...]) -> None:
         """Look for a renewal in what was recorded. Never blocks."""
         for one in recorded:
             if isinstance(one.event, LeaseAcquired | LeaseRenewed):
@@ -41,11 +40,11 @@ class LeaseTerm:
     def guarded(self, performer: Performer) -> Performer:
         """`performer`, which begins only while the lease is sure."""
 
-        async def perform_later(order: Order) -> Any:
+        async def perform_later(order: Order) -> object:
             await self._sure()
             return await performer(order)
 
-        def perform(order: Order) -> Awaitable[Any]:
+        def perform(order: Order) -> Awaitable[object]:
             is_sure = self._clock.now() < self._until
             return performer(order) if is_sure else perform_later(order)
 

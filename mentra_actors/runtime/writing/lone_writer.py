@@ -7,7 +7,6 @@ due is left to the next runtime: see `LeaveResolution`.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from mentra_actors.actors.append_request import Stamp, draft_append
 from mentra_actors.domain.agent.commands import HandOverMail, LeaveResolution, ResolvePermission
@@ -39,7 +38,7 @@ class LoneWriter:
         self.fence = fence
         self._kinds = stream_kinds(store, journal)
 
-    def record(self, stream_id: StreamId, command: Any) -> Sequence[Any]:
+    def record(self, stream_id: StreamId, command: object) -> Sequence[object]:
         """Decide a command and record its events, which are given back. Blocks.
 
         Raises:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from mentra_actors.actors.messages import Accepted
 from mentra_actors.domain.team import AddMember
@@ -55,7 +55,7 @@ class Owner(Protocol):
         """See `RuntimeCore.ended`."""
         ...
 
-    def ask(self, stream_id: StreamId, command: Any) -> Future[Accepted]:
+    def ask(self, stream_id: StreamId, command: object) -> Future[Accepted]:
         """See `RuntimeCore.ask`."""
         ...
 
@@ -135,7 +135,7 @@ class _Taker:
         self._is_in_trouble = False
         return has_left
 
-    def _apply(self, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
+    def _apply(self, stream_id: StreamId, command: object) -> Sequence[object] | None:
         if self._is_stopped:
             return None
         try:

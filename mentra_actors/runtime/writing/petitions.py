@@ -129,7 +129,7 @@ def decode_answer(content: bytes) -> PetitionAnswer:
         raise StoreCorrupted(f"the answer to a petition cannot be read: {error}") from error
 
 
-def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, Any]:
+def order_of(petition: Petition, name: str, now: float) -> tuple[StreamId, object]:
     """The command that a petition asks for, and to whom it goes."""
     wish, command_id, by = petition.wish, CommandId(name), petition.by
     match wish:
@@ -194,11 +194,11 @@ def _answer(
     return PetitionAnswer(is_accepted=True, remembered=_ids(events))
 
 
-def _ids(events: Sequence[Any]) -> tuple[str, ...]:
+def _ids(events: Sequence[object]) -> tuple[str, ...]:
     return tuple(one.record.record_id for one in events if isinstance(one, MemoryRecorded))
 
 
-def _applied(apply: Apply, stream_id: StreamId, command: Any) -> Sequence[Any] | None:
+def _applied(apply: Apply, stream_id: StreamId, command: object) -> Sequence[object] | None:
     try:
         return apply(stream_id, command)
     except VersionConflict as conflict:

@@ -6,7 +6,6 @@ what may be thrown away, everything counts that could be a name: 32 hex digits i
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 
@@ -19,7 +18,7 @@ _DIGITS = 2 * DIGEST_BYTES
 _RUN = re.compile(rb"[0-9a-fA-F]{%d,}" % _DIGITS)
 
 
-def named_blobs(value: Any) -> Iterator[bytes]:
+def named_blobs(value: object) -> Iterator[bytes]:
     """Digests in the references to blobs within a decoded event."""
     if isinstance(value, BlobRef):
         if _RUN.fullmatch(value.digest.encode()) and len(value.digest) == _DIGITS:

@@ -8,7 +8,6 @@ it comes, once, and the checks go on from there.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mentra_actors.codec.event_codec import EventCodec
 from mentra_actors.envelope import UnknownEvent
@@ -227,7 +226,7 @@ class LogCheck:
             what = f"{tag} does not decode: {found.reason}"
             self._findings.damage("event", what, position=position)
 
-    def _note_blobs(self, position: int, event: Any) -> None:
+    def _note_blobs(self, position: int, event: object) -> None:
         for digest in named_blobs(event):
             self.blobs_named.setdefault(digest, position)
 

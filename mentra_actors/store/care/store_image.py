@@ -15,7 +15,7 @@ from mentra_actors.store.care.held_commit import HeldCommit
 from mentra_actors.store.embedded.page_file import PageFile
 from mentra_actors.store.embedded.pages import FIXED_SIZE, LISTS, Meta, Tree, parse_meta
 from mentra_actors.store.embedded.stream_index import INDEX_ENTRY_BYTES
-from mentra_actors.store.embedded.walk import MAIN_TREE, Fault, FileWalk, newest_meta
+from mentra_actors.store.embedded.walk import MAIN_TREE, FileWalk, TableFault, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE, os_errors
 
 __all__ = [
@@ -42,7 +42,7 @@ class StoreImage:
     """The tables of one commit. Each may be read once, by one thread."""
 
     def __init__(
-        self, file: PageFile, meta: Meta, faults: Sequence[Fault], *, is_held: bool
+        self, file: PageFile, meta: Meta, faults: Sequence[TableFault], *, is_held: bool
     ) -> None:
         """Use `opened_image`.
 
@@ -58,7 +58,7 @@ class StoreImage:
         self._check_tables()
 
     @property
-    def faults(self) -> Sequence[Fault]:
+    def faults(self) -> Sequence[TableFault]:
         """What was found wrong with the file so far."""
         return [*self._meta_faults, *self._walk.faults]
 
@@ -123,13 +123,13 @@ class StoreImage:
         if later:
             missing += [name for name in LATER_TABLES if name not in later]
         for name in missing:
-            self._walk.faults.append(Fault(MAIN_TREE, f"the table {name!r} is missing"))
+            self._walk.faults.append(TableFault(MAIN_TREE, f"the table {name!r} is missing"))
         for name, tree in list(self._tables.items()):
             if not _is_as_made(name, tree):
                 what = (
                     f"the table {name!r} has options ({tree.flags:#x}) that it was not made with"
                 )
-                self._walk.faults.append(Fault(MAIN_TREE, what))
+                self._walk.faults.append(TableFault(MAIN_TREE, what))
                 del self._tables[name]
 
 
@@ -138,7 +138,7 @@ class HeldFile(NamedTuple):
 
     file: PageFile
     meta: Meta
-    faults: Sequence[Fault]
+    faults: Sequence[TableFault]
     is_held: bool
 
 
@@ -176,11 +176,11 @@ def _held(path: Path) -> HeldCommit | None:
         return None
 
 
-def _commit(file: PageFile, held: HeldCommit | None) -> tuple[Meta, Sequence[Fault]]:
+def _commit(file: PageFile, held: HeldCommit | None) -> tuple[Meta, Sequence[TableFault]]:
     """The commit to read, and what is wrong with the meta pages."""
     if held is None:
         return newest_meta(file)
-    faults: Sequence[Fault] = ()
+    faults: Sequence[TableFault] = ()
     for _ in range(_TRIES):  # a writer may be in the middle of writing one
         _, faults = newest_meta(file)
         if not faults:

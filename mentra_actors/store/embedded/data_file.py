@@ -16,7 +16,7 @@ from mentra_actors.errors import StoreCorrupted, StoreError, StoreFull
 from mentra_actors.store.embedded.page_file import PageFile
 from mentra_actors.store.embedded.pages import LISTS, Meta
 from mentra_actors.store.embedded.stream_index import INDEX_ENTRY_BYTES
-from mentra_actors.store.embedded.walk import Fault, FileWalk, newest_meta
+from mentra_actors.store.embedded.walk import FileWalk, TableFault, newest_meta
 from mentra_actors.store.store_directory import DATA_FILE
 
 __all__ = ["check_length", "check_structure", "is_refusal", "reserve_page_locks", "store_error"]
@@ -132,7 +132,7 @@ def _sound(meta: Meta | StoreCorrupted, data: Path) -> Meta:
     return meta
 
 
-def _faults(file: PageFile) -> Sequence[Fault]:
+def _faults(file: PageFile) -> Sequence[TableFault]:
     meta, faults = newest_meta(file)
     walk = FileWalk(file, meta)
     for name, tree in walk.tables().items():

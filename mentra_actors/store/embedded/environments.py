@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lmdb
 
@@ -102,7 +102,7 @@ class SharedEnv:
         return self._changes.announced
 
     @contextlib.contextmanager
-    def reading(self, *, buffers: bool = False) -> "Iterator[lmdb.Transaction[Any]]":
+    def reading(self, *, buffers: bool = False) -> "Iterator[lmdb.Transaction[bytes]]":
         """A short read transaction.
 
         Raises:
@@ -146,7 +146,7 @@ class SharedEnv:
         finally:
             lock.end_commit()
 
-    def check_writer(self, txn: "lmdb.Transaction[Any]") -> None:
+    def check_writer(self, txn: "lmdb.Transaction") -> None:
         """Make sure that no other process has taken this store over since it was opened.
 
         Raises:

@@ -4,7 +4,7 @@ The faces of this store for other libraries keep indexes of their own; an index 
 from the log, so it is written by the same commit.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mentra_actors.store.ports import Appended
 
@@ -23,12 +23,12 @@ class CommitExtension(Protocol):
     group is tried again.
     """
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """Refuse the append by raising a `StoreError`; nothing of it is then written."""
         ...
 
     def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended, /
+        self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended, /
     ) -> None:
         """Put rows. Raising here fails the whole group."""
         ...

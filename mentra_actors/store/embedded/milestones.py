@@ -31,7 +31,7 @@ _U64 = struct.Struct(">Q")
 
 
 def put_milestone(
-    txn: "lmdb.Transaction[Any]", side: "lmdb._Database", snapshot: StateSnapshot
+    txn: "lmdb.Transaction", side: "lmdb._Database", snapshot: StateSnapshot
 ) -> None:
     """Keep a milestone."""
     key = _of_stream(snapshot.stream_id) + _U64.pack(snapshot.stream_version)
@@ -39,7 +39,7 @@ def put_milestone(
 
 
 def milestone_through(
-    txn: "lmdb.Transaction[bytes]", side: "lmdb._Database", stream_id: StreamId, version: int
+    txn: "lmdb.Transaction[Any]", side: "lmdb._Database", stream_id: StreamId, version: int
 ) -> StateSnapshot | None:
     """The youngest milestone of a stream that is not above `version`, or None.
 
@@ -56,9 +56,7 @@ def milestone_through(
     return _decoded(key, row, stream_id) if key.startswith(prefix) else None
 
 
-def drop_milestones(
-    txn: "lmdb.Transaction[Any]", side: "lmdb._Database", stream_id: StreamId
-) -> None:
+def drop_milestones(txn: "lmdb.Transaction", side: "lmdb._Database", stream_id: StreamId) -> None:
     """Delete all milestones of a stream."""
     prefix = _of_stream(stream_id)
     with txn.cursor(side) as cursor:

@@ -49,7 +49,7 @@ _StreamRow = tuple[int, int, int, bytes]
 """An index entry, which is first version, position, number of events; and the record."""
 
 
-def last_position(txn: "lmdb.Transaction[Any]", env: SharedEnv) -> int:
+def last_position(txn: "lmdb.Transaction", env: SharedEnv) -> int:
     """Position of the last event; needs a transaction with buffers to cost the same always."""
     with txn.cursor(env.tables.log) as cursor:
         if not cursor.last():
@@ -58,9 +58,7 @@ def last_position(txn: "lmdb.Transaction[Any]", env: SharedEnv) -> int:
         return key_position(bytes(cursor.key())) + count - 1
 
 
-def stream_head(
-    txn: "lmdb.Transaction[Any]", env: SharedEnv, stream_id: StreamId
-) -> IndexEntry | None:
+def stream_head(txn: "lmdb.Transaction", env: SharedEnv, stream_id: StreamId) -> IndexEntry | None:
     """Where the last events of a stream are; None if there are none."""
     with txn.cursor(env.tables.streams) as cursor:
         if not cursor.set_key(stream_id.encode()) or not cursor.last_dup():
@@ -341,7 +339,7 @@ class LmdbJournalReader:
         return names
 
 
-def _seek_version(cursor: "lmdb.Cursor[bytes]", stream: bytes, version: int) -> bool:
+def _seek_version(cursor: "lmdb.Cursor[Any]", stream: bytes, version: int) -> bool:
     """Move to the entry that holds `version` of a stream; False if the stream ends before."""
     if not cursor.set_range_dup(stream, position_key(version)):
         cursor.set_key(stream)
@@ -355,7 +353,7 @@ def _seek_version(cursor: "lmdb.Cursor[bytes]", stream: bytes, version: int) -> 
     return True
 
 
-def _seek_position(cursor: "lmdb.Cursor[bytes]", position: int) -> bool:
+def _seek_position(cursor: "lmdb.Cursor[Any]", position: int) -> bool:
     """Move to the record that holds `position`; False if the log ends before."""
     if cursor.set_range(position_key(position)):
         if key_position(cursor.key()) > position and not cursor.prev():

@@ -5,7 +5,7 @@ whose value is the id.
 """
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,7 +27,7 @@ _DECODER = msgspec.msgpack.Decoder(Appended)
 
 
 def find_answer(
-    txn: "lmdb.Transaction[Any]", table: "lmdb._Database", request_id: str
+    txn: "lmdb.Transaction", table: "lmdb._Database", request_id: str
 ) -> Appended | None:
     """What was answered to `request_id`, or None if the store does not remember it."""
     key = _BY_ID + request_id.encode()
@@ -36,7 +36,7 @@ def find_answer(
 
 
 def remember_answer(
-    txn: "lmdb.Transaction[Any]", table: "lmdb._Database", request_id: str, answer: Appended
+    txn: "lmdb.Transaction", table: "lmdb._Database", request_id: str, answer: Appended
 ) -> None:
     """Keep the answer to a new id; forget the oldest one if there are too many."""
     number = _youngest(txn, table) + 1
@@ -85,7 +85,7 @@ def _checksum(key: bytes, content: bytes) -> bytes:
     return zlib.crc32(content, zlib.crc32(key)).to_bytes(_CHECKSUM_BYTES, "big")
 
 
-def _youngest(txn: "lmdb.Transaction[Any]", table: "lmdb._Database") -> int:
+def _youngest(txn: "lmdb.Transaction", table: "lmdb._Database") -> int:
     with txn.cursor(table) as cursor:
         found = cursor.prev() if cursor.set_range(_AFTER_ALL_AGES) else cursor.last()
         key = bytes(cursor.key()) if found else b""

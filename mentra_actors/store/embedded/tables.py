@@ -142,12 +142,12 @@ def open_writer_tables(env: lmdb.Environment) -> WriterTables:
     )
 
 
-def writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
+def writer_epoch(txn: "lmdb.Transaction", tables: Tables) -> int:
     """Number of the writer that opened the store last; 0 if none did."""
     return int.from_bytes(bytes(txn.get(WRITER_EPOCH, db=tables.meta) or b""), "big")
 
 
-def raise_writer_epoch(txn: "lmdb.Transaction[Any]", tables: Tables) -> int:
+def raise_writer_epoch(txn: "lmdb.Transaction", tables: Tables) -> int:
     """Number of a new writer; older ones may write no more."""
     epoch = writer_epoch(txn, tables) + 1
     txn.put(WRITER_EPOCH, epoch.to_bytes(8, "big"), db=tables.meta)

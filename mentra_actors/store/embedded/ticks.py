@@ -20,9 +20,7 @@ _PREFIX = b"mentra.tick."
 _U64 = struct.Struct(">Q")
 
 
-def change_ticks(
-    txn: "lmdb.Transaction[Any]", side: "lmdb._Database", changes: TickChanges
-) -> bool:
+def change_ticks(txn: "lmdb.Transaction", side: "lmdb._Database", changes: TickChanges) -> bool:
     """Carry out `changes` in a transaction that writes; true if anything has changed."""
     has_changed = bool(changes.rows)
     with txn.cursor(side) as cursor:
@@ -35,7 +33,7 @@ def change_ticks(
     return has_changed
 
 
-def kept_rows(txn: "lmdb.Transaction[bytes]", side: "lmdb._Database") -> list[tuple[int, bytes]]:
+def kept_rows(txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> list[tuple[int, bytes]]:
     """Number and row of each tick, in order; a key that is damaged is logged and left out."""
     found: list[tuple[int, bytes]] = []
     with txn.cursor(side) as cursor:

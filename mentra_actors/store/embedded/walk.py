@@ -34,7 +34,7 @@ from mentra_actors.store.embedded.pages import (
     parse_tree,
 )
 
-__all__ = ["FREE_TREE", "MAIN_TREE", "Fault", "FileWalk", "newest_meta"]
+__all__ = ["FREE_TREE", "MAIN_TREE", "FileWalk", "TableFault", "newest_meta"]
 
 FREE_TREE = "free pages"
 MAIN_TREE = "tables"
@@ -45,7 +45,7 @@ _IN_USE, _FREE = 1, 2
 _PAGE_NUMBER_BYTES = 8
 
 
-class Fault(NamedTuple):
+class TableFault(NamedTuple):
     """Something wrong. `after` is the last key of its table that was read before."""
 
     table: str
@@ -73,21 +73,21 @@ class _Seen:
         self.last_key = b""
 
 
-def newest_meta(file: PageFile) -> tuple[Meta, list[Fault]]:
+def newest_meta(file: PageFile) -> tuple[Meta, list[TableFault]]:
     """The commit that a file stands at, and what is wrong with its meta pages.
 
     Raises:
         StoreCorrupted: it has no commit that can be read.
     """
     read = file.metas()
-    faults = [Fault(MAIN_TREE, str(one)) for one in read if isinstance(one, StoreCorrupted)]
+    faults = [TableFault(MAIN_TREE, str(one)) for one in read if isinstance(one, StoreCorrupted)]
     metas = [one for one in read if isinstance(one, Meta)]
     if not metas:
         raise StoreCorrupted(faults[0].what)
     commits = [meta.txn_id for meta in metas]
     if len(metas) > 1 and abs(commits[0] - commits[1]) != bool(sum(commits)):
         what = f"the meta pages hold commits {commits[0]} and {commits[1]}, which do not follow"
-        faults.append(Fault(MAIN_TREE, what))
+        faults.append(TableFault(MAIN_TREE, what))
     return max(metas, key=lambda one: one.txn_id), faults
 
 
@@ -103,7 +103,7 @@ class FileWalk:
         pages = file.size_bytes // file.page_bytes
         if meta.last_page > 2 * pages + _PAGES_NOT_WRITTEN:
             raise StoreCorrupted(f"it should have {meta.last_page + 1} pages and has {pages}")
-        self.faults: list[Fault] = []
+        self.faults: list[TableFault] = []
         self._file = file
         self._meta = meta
         self._pages = bytearray(meta.last_page + 1)
@@ -316,7 +316,7 @@ class FileWalk:
         return ""
 
     def _fault(self, seen: _Seen, what: str) -> None:
-        self.faults.append(Fault(seen.table, what, seen.last_key))
+        self.faults.append(TableFault(seen.table, what, seen.last_key))
 
 
 def _below(seen: _Seen, step: _Step, page: bytes) -> list[_Step]:

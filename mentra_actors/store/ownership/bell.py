@@ -126,7 +126,7 @@ def _futex_number() -> int:
     return _SYS_FUTEX.get(platform.machine(), 0)
 
 
-def _system_call(library: type[ctypes.CDLL]) -> Any:
+def _system_call(library: type[ctypes.CDLL]) -> object:
     call = library(None, use_errno=True).syscall
     long, pointer = ctypes.c_long, ctypes.c_void_p
     call.argtypes = (long, pointer, long, long, pointer, pointer, long)

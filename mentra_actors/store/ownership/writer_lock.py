@@ -25,7 +25,7 @@ from mentra_actors.store.ownership.process_name import described, process_name
 from mentra_actors.store.store_directory import OPENING_LOCK, WRITER_LOCK, os_errors
 
 __all__ = [
-    "Holder",
+    "LockHolder",
     "WriterLock",
     "has_writer",
     "lock_against_writers",
@@ -42,7 +42,7 @@ _TURN_PATIENCE_S = 1.0
 _LOOK_S = 0.01
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockHolder(msgspec.Struct, frozen=True):
     """Who holds the lock, as far as the lock file says; the name may be empty."""
 
     name: str
@@ -159,7 +159,7 @@ def opening_turn(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def present_holder(path: Path, *, patience_s: float = _COMMIT_PATIENCE_S) -> Holder:
+def present_holder(path: Path, *, patience_s: float = _COMMIT_PATIENCE_S) -> LockHolder:
     """Who holds the lock of the store at `path`; waits a little for the end of its commit.
 
     Raises:
@@ -270,7 +270,7 @@ def _signature() -> bytes:
     return process_name().encode()[:_NAME_BYTES].ljust(_BYTES)
 
 
-def _held_by(descriptor: int) -> Holder:
+def _held_by(descriptor: int) -> LockHolder:
     content = os.pread(descriptor, _BYTES, 0)
     name = content[:_NAME_BYTES].decode("ascii", "replace").strip()
-    return Holder(name, content[_NAME_BYTES:] == bytes([_COMMITTING]))
+    return LockHolder(name, content[_NAME_BYTES:] == bytes([_COMMITTING]))

@@ -5,7 +5,7 @@ They are rows beside the log, so they take no notification ids and may be delete
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -55,7 +55,7 @@ class LMDBAggregateRecorder(AggregateRecorder):
         self.datastore = datastore
         self.sequence = datastore.sequence(purpose)
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> None:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: object) -> None:
         """Insert all or none of them.
 
         Raises:
@@ -122,14 +122,14 @@ class _NewRows:
         if len(self._rows) < len(rows):
             raise RowsClash(f"{sequence}: two of the events have the same aggregate and version")
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         key = find_one_of(txn, side, list(self._rows))
         if key is not None:
             version = unpack_signed(key)
             raise RowsClash(f"{self._sequence}: version {version} is already recorded")
 
-    def write(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", _: Appended) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", _: Appended) -> None:
         """See `CommitExtension.write`."""
         put_rows(txn, side, self._rows.items())
 

@@ -33,7 +33,7 @@ class LMDBApplicationRecorder(ApplicationRecorder):
         self.datastore = datastore
         self.sequence = datastore.sequence("events")
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: object) -> list[int]:
         """Append all or none of them, next to each other; their notification ids.
 
         Raises:

@@ -41,7 +41,7 @@ class Positions(Protocol):
 class _Posted:
     """The events with one tag, or of one type."""
 
-    def __init__(self, cursor: "lmdb.Cursor[Any]", prefix: bytes) -> None:
+    def __init__(self, cursor: "lmdb.Cursor", prefix: bytes) -> None:
         self._cursor = cursor
         self._prefix = prefix
         self._found: Place | None = (0, 0)
@@ -63,7 +63,7 @@ class _Posted:
 class _Everything:
     """All events of a recorder."""
 
-    def __init__(self, cursor: "lmdb.Cursor[Any]", sequence: str) -> None:
+    def __init__(self, cursor: "lmdb.Cursor", sequence: str) -> None:
         self._cursor = cursor
         self._sequence = sequence
 
@@ -116,7 +116,7 @@ def open_matches(
     The cursors that it reads with are closed by `stack`, which must end before `txn`.
     """
 
-    def cursor() -> "lmdb.Cursor[Any]":
+    def cursor() -> "lmdb.Cursor[bytes]":
         return stack.enter_context(txn.cursor(side))
 
     def posted(kind: PostingKind, texts: Sequence[str]) -> list[Positions]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBSequencedEvent
@@ -77,12 +77,10 @@ class NewPostings:
             for event in events
         ]
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`; any event may be appended."""
 
-    def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
-    ) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended) -> None:
         """See `CommitExtension.write`."""
         put_rows(txn, side, self._rows(appended.first_position))
 
@@ -101,7 +99,7 @@ class NothingMatches:
         self._query = condition.fail_if_events_match
         self._after = max(condition.after or 0, 0)
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         with contextlib.ExitStack() as stack:
             matches = open_matches(stack, txn, side, self._sequence, self._query)
@@ -112,7 +110,5 @@ class NothingMatches:
                 "read what is there and decide again"
             )
 
-    def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
-    ) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended) -> None:
         """See `CommitExtension.write`; a condition writes nothing."""

@@ -6,7 +6,7 @@ came; their versions are the library's, which are only unique, and so part of th
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from eventsourcing.persistence import StoredEvent
@@ -97,7 +97,7 @@ class NewEvents:
         if len(self._events_by_key) < len(events):
             raise RowsClash(f"{sequence}: two of the events have the same aggregate and version")
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         key = find_one_of(txn, side, list(self._events_by_key))
         if key is not None:
@@ -107,9 +107,7 @@ class NewEvents:
                 f"{event.originator_id} is already recorded; get the aggregate and try again"
             )
 
-    def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
-    ) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended) -> None:
         """See `CommitExtension.write`."""
         first = appended.first_position
         rows = [(key, pack_place(first, n)) for n, key in enumerate(self._events_by_key)]

@@ -1,6 +1,6 @@
 """Builds the recorders of an application from its environment."""
 
-from typing import Any, TypeVar, cast, get_args
+from typing import TypeVar, cast, get_args
 
 from eventsourcing.dcb.api import DCBRecorder
 from eventsourcing.dcb.persistence import DCBInfrastructureFactory
@@ -106,7 +106,7 @@ class LMDBFactory(
             raise OSError(f"{self.LMDB_MAP_SIZE} must be a number of bytes, not {text!r}")
         return int(text)
 
-    def _one_of(self, key: str, choice: Any) -> str:
+    def _one_of(self, key: str, choice: object) -> str:
         """The value of a variable, of which the first is the default."""
         names = get_args(choice)
         value = self.env.get(key, "").strip().lower() or names[0]
@@ -119,7 +119,7 @@ class LMDBFactory(
         return _checked(resolve_topic(topic), default) if topic else default
 
 
-def _checked(cls: Any, expected: type[R]) -> type[R]:
+def _checked(cls: object, expected: type[R]) -> type[R]:
     if not isinstance(cls, type) or not issubclass(cls, expected):
         raise InfrastructureFactoryError(f"{cls!r} is not a subclass of {expected.__name__}")
     return cls

@@ -20,12 +20,12 @@ from mentra_actors.store.embedded.lmdb_store import LmdbEventStore
 from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.store_directory import find_manifest, os_errors
 
-__all__ = ["OpenStore", "enter_store", "leave_store", "leave_store_later"]
+__all__ = ["SharedStore", "enter_store", "leave_store", "leave_store_later"]
 
 _LOG = logging.getLogger(__name__)
 
 
-class OpenStore:
+class SharedStore:
     """A store and how many use it."""
 
     def __init__(self, store: LmdbEventStore, path: Path, durability: Durability) -> None:
@@ -63,10 +63,10 @@ class _Leaver:
     """Leaves stores on a thread of its own."""
 
     def __init__(self) -> None:
-        self._forgotten: queue.SimpleQueue[OpenStore] = queue.SimpleQueue()
+        self._forgotten: queue.SimpleQueue[SharedStore] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def leave(self, opened: OpenStore) -> None:
+    def leave(self, opened: SharedStore) -> None:
         """Have a store left; takes no lock and does not wait."""
         self._forgotten.put(opened)
 
@@ -90,7 +90,7 @@ class _Leaver:
                 _LOG.error("a store that nobody closed: %s", error)
 
 
-def enter_store(path: Path, *, durability: Durability, map_size: int) -> OpenStore:
+def enter_store(path: Path, *, durability: Durability, map_size: int) -> SharedStore:
     """The store at `path`, with one user more; it is opened, and made, if need be.
 
     Raises:
@@ -104,7 +104,7 @@ def enter_store(path: Path, *, durability: Durability, map_size: int) -> OpenSto
             _refuse_sealed(path)
             store = LmdbEventStore.open(path, durability=durability, map_size=map_size)
             try:
-                opened = OpenStore(store, path, durability)
+                opened = SharedStore(store, path, durability)
             except BaseException:
                 store.close()
                 raise
@@ -128,7 +128,7 @@ def _refuse_sealed(path: Path) -> None:
         )
 
 
-def leave_store(opened: OpenStore) -> None:
+def leave_store(opened: SharedStore) -> None:
     """One user less. The last one closes the store; the others are woken where they wait.
 
     Raises:
@@ -144,12 +144,12 @@ def leave_store(opened: OpenStore) -> None:
             opened.close()
 
 
-def leave_store_later(opened: OpenStore) -> None:
+def leave_store_later(opened: SharedStore) -> None:
     """Let another thread leave; for finalizers, which must not wait for anything."""
     _LEAVER.leave(opened)
 
 
-def _find(path: Path) -> OpenStore | None:
+def _find(path: Path) -> SharedStore | None:
     with os_errors(path):
         if not path.exists():
             return None
@@ -168,7 +168,7 @@ def _close_all() -> None:
                 _LOG.error("at exit: %s", error)
 
 
-_REGISTRY: ForkRegistry[OpenStore] = ForkRegistry()
+_REGISTRY: ForkRegistry[SharedStore] = ForkRegistry()
 _LEAVER = _Leaver()
 os.register_at_fork(after_in_child=_LEAVER.forget)
 atexit.register(_close_all)

@@ -1,7 +1,7 @@
 """Finds what one recorder appended, among all that others put on the same log."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mentra_actors.store.recorders.side_keys import (
     append_key,
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["appends_from", "last_own_position"]
 
 
-def last_own_position(cursor: "lmdb.Cursor[Any]", sequence: str) -> int | None:
+def last_own_position(cursor: "lmdb.Cursor", sequence: str) -> int | None:
     """Position of the last event of a recorder, or None."""
     row = last_row(cursor, append_key(sequence))
     return None if row is None else row_position(row[0]) + unpack_count(row[1]) - 1
 
 
-def appends_from(
-    cursor: "lmdb.Cursor[Any]", sequence: str, position: int
-) -> Iterator[tuple[int, int]]:
+def appends_from(cursor: "lmdb.Cursor", sequence: str, position: int) -> Iterator[tuple[int, int]]:
     """First position and number of events of each append that ends at `position` or later."""
     prefix = append_key(sequence)
     is_there = cursor.set_range(row_key(prefix, position))
@@ -43,9 +41,9 @@ def appends_from(
         is_there = cursor.next()
 
 
-def _is_own(cursor: "lmdb.Cursor[Any]", prefix: bytes) -> bool:
+def _is_own(cursor: "lmdb.Cursor", prefix: bytes) -> bool:
     return bytes(cursor.key()).startswith(prefix)
 
 
-def _last_position(cursor: "lmdb.Cursor[Any]") -> int:
+def _last_position(cursor: "lmdb.Cursor") -> int:
     return row_position(bytes(cursor.key())) + unpack_count(bytes(cursor.value())) - 1

@@ -34,27 +34,25 @@ class Together:
     def __init__(self, *extensions: CommitExtension) -> None:
         self._extensions = extensions
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         for extension in self._extensions:
             extension.check(txn, side)
 
-    def write(
-        self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", appended: Appended
-    ) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", appended: Appended) -> None:
         """See `CommitExtension.write`."""
         for extension in self._extensions:
             extension.write(txn, side, appended)
 
 
-def put_rows(txn: "lmdb.Transaction[Any]", side: "lmdb._Database", rows: Iterable[Row]) -> None:
+def put_rows(txn: "lmdb.Transaction", side: "lmdb._Database", rows: Iterable[Row]) -> None:
     """Put rows in one call: each may cost a turn for the interpreter lock."""
     with txn.cursor(side) as cursor:
         cursor.putmulti(sorted(rows))
 
 
 def find_one_of(
-    txn: "lmdb.Transaction[Any]", side: "lmdb._Database", keys: Sequence[bytes]
+    txn: "lmdb.Transaction", side: "lmdb._Database", keys: Sequence[bytes]
 ) -> bytes | None:
     """One of `keys` that is there, or None."""
     with txn.cursor(side) as cursor:
@@ -63,7 +61,7 @@ def find_one_of(
 
 
 def rows_between(
-    cursor: "lmdb.Cursor[bytes]", first: bytes, last: bytes, *, desc: bool, limit: int
+    cursor: "lmdb.Cursor", first: bytes, last: bytes, *, desc: bool, limit: int
 ) -> tuple[list[Row], bool]:
     """Rows with `first <= key <= last`, from the one end or from the other, and whether all.
 
@@ -81,7 +79,7 @@ def rows_between(
     return found, True
 
 
-def rows_under(cursor: "lmdb.Cursor[Any]", prefix: bytes) -> list[Row]:
+def rows_under(cursor: "lmdb.Cursor", prefix: bytes) -> list[Row]:
     """All rows whose keys begin with `prefix`, in order."""
     found: list[Row] = []
     if cursor.set_range(prefix):
@@ -92,7 +90,7 @@ def rows_under(cursor: "lmdb.Cursor[Any]", prefix: bytes) -> list[Row]:
     return found
 
 
-def last_row(cursor: "lmdb.Cursor[Any]", prefix: bytes) -> Row | None:
+def last_row(cursor: "lmdb.Cursor", prefix: bytes) -> Row | None:
     """The row of the highest position under `prefix`, or None."""
     is_there = cursor.prev() if cursor.set_range(prefix + _AFTER_ALL_POSITIONS) else cursor.last()
     if not is_there or not bytes(cursor.key()).startswith(prefix):
@@ -100,11 +98,11 @@ def last_row(cursor: "lmdb.Cursor[Any]", prefix: bytes) -> Row | None:
     return bytes(cursor.key()), bytes(cursor.value())
 
 
-def _from_the_start(cursor: "lmdb.Cursor[bytes]", first: bytes) -> Iterator[Row]:
+def _from_the_start(cursor: "lmdb.Cursor[Any]", first: bytes) -> Iterator[Row]:
     return cursor.iternext() if cursor.set_range(first) else iter(())
 
 
-def _from_the_end(cursor: "lmdb.Cursor[bytes]", last: bytes) -> Iterator[Row]:
+def _from_the_end(cursor: "lmdb.Cursor[Any]", last: bytes) -> Iterator[Row]:
     if not cursor.set_range(last):
         is_there = cursor.last()
     else:

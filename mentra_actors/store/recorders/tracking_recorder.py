@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from eventsourcing.persistence import Tracking, TrackingRecorder, WaitInterruptedError
 
@@ -12,7 +12,7 @@ from mentra_actors.store.recorders.datastore import LMDBDatastore
 from mentra_actors.store.recorders.library_errors import RowsClash, as_library_errors
 from mentra_actors.store.recorders.side_keys import pack_signed, tracking_key, unpack_signed
 from mentra_actors.store.recorders.side_rows import Row, Together
-from mentra_actors.store.recorders.view_rows import ViewChange, ViewRows
+from mentra_actors.store.recorders.view_rows import ViewRows, ViewRowsChange
 
 if TYPE_CHECKING:
     import lmdb
@@ -59,7 +59,7 @@ class LMDBTrackingRecorder(TrackingRecorder):
             IntegrityError: as `insert_tracking`; nothing was written.
             Exception: whatever `change` raised; nothing was written.
         """
-        changed = ViewChange(self.scope, change)
+        changed = ViewRowsChange(self.scope, change)
         with as_library_errors():
             self.datastore.append((), Together(NewTracking(self.scope, tracking), changed))
         return changed.result
@@ -132,7 +132,7 @@ class NewTracking:
         self._key = tracking_key(scope, tracking.application_name)
         self._value = pack_signed(tracking.notification_id)
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         stored = txn.get(self._key, db=side)
         if stored is not None and bytes(stored) >= self._value:
@@ -141,6 +141,6 @@ class NewTracking:
                 f"above {unpack_signed(bytes(stored))}, which was processed before"
             )
 
-    def write(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", _: Appended) -> None:
+    def write(self, txn: "lmdb.Transaction", side: "lmdb._Database", _: Appended) -> None:
         """See `CommitExtension.write`."""
         txn.put(self._key, self._value, db=side)

@@ -1,7 +1,7 @@
 """Rows of a view, changed in the transaction that records how far the view has come."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mentra_actors.store.ports import Appended
 from mentra_actors.store.recorders.library_errors import ChangeFailed, as_library_errors
@@ -11,7 +11,7 @@ from mentra_actors.store.recorders.side_rows import Row, rows_under
 if TYPE_CHECKING:
     import lmdb
 
-__all__ = ["ViewChange", "ViewRows"]
+__all__ = ["ViewRows", "ViewRowsChange"]
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class ViewRows:
     function that got it.
     """
 
-    def __init__(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database", scope: str) -> None:
+    def __init__(self, txn: "lmdb.Transaction", side: "lmdb._Database", scope: str) -> None:
         self._txn = txn
         self._side = side
         self._scope = scope
@@ -67,7 +67,7 @@ class ViewRows:
             return view_key(self._scope, key)
 
 
-class ViewChange(Generic[T]):
+class ViewRowsChange(Generic[T]):
     """A change of a view's rows as an extension of an append.
 
     `change` runs on the writer thread while the append is checked; what it puts is kept aside, so
@@ -84,7 +84,7 @@ class ViewChange(Generic[T]):
         """What `change` returned in the transaction that was committed."""
         return self._changed[0][1]
 
-    def check(self, txn: "lmdb.Transaction[Any]", side: "lmdb._Database") -> None:
+    def check(self, txn: "lmdb.Transaction", side: "lmdb._Database") -> None:
         """See `CommitExtension.check`."""
         rows = ViewRows(txn, side, self._scope)
         try:
@@ -92,6 +92,6 @@ class ViewChange(Generic[T]):
         except Exception as error:
             raise ChangeFailed(error) from error
 
-    def write(self, _: "lmdb.Transaction[Any]", __: "lmdb._Database", ___: Appended) -> None:
+    def write(self, _: "lmdb.Transaction", __: "lmdb._Database", ___: Appended) -> None:
         """See `CommitExtension.write`."""
         self._changed[0][0].flush()

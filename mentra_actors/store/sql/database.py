@@ -17,13 +17,13 @@ from mentra_actors.store.sql.position_watch import PositionWatch
 from mentra_actors.store.sql.side_tables import SIDE_TABLES, SideTable
 
 __all__ = [
-    "Change",
     "CommitInterrupted",
     "GroupRows",
     "Question",
     "Row",
     "SqlLog",
     "SqlTransaction",
+    "TableChange",
     "with_positions",
     "written_for",
 ]
@@ -45,7 +45,7 @@ Question: TypeAlias = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
 
 
-class Change(msgspec.Struct, frozen=True):
+class TableChange(msgspec.Struct, frozen=True):
     """Rows of one side table, each key once: `put` replaces, `add` keeps what is there.
 
     `drop` needs the keys only.
@@ -53,7 +53,7 @@ class Change(msgspec.Struct, frozen=True):
 
     table: SideTable
     how: Literal["put", "add", "drop"]
-    rows: Sequence[tuple[Any, ...]]
+    rows: Sequence[tuple[object, ...]]
 
 
 class GroupRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class GroupRows(msgspec.Struct, frozen=True, kw_only=True):
 
     events: Sequence[Notification]
     cleanings: Sequence[Question]
-    changes: Sequence[Change]
+    changes: Sequence[TableChange]
     last_position: int
 
 
@@ -89,7 +89,7 @@ class SqlLog(Protocol):
     marks_groups: bool
     """Whether a commit can be interrupted, so that each writer must mark what it commits."""
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """The answer to one question, all from one moment.
 
         Raises:

@@ -48,7 +48,9 @@ class PetitionLink:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
 
-    def ask(self, statement: Composed, parameters: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+    def ask(
+        self, statement: Composed, parameters: Sequence[object]
+    ) -> Sequence[tuple[object, ...]]:
         """The answer to one statement, which is a transaction.
 
         Raises:

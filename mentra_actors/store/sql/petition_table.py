@@ -175,7 +175,7 @@ class PetitionTable:
         """See `PetitionBox.close`."""
         self._link.close()
 
-    def _asked(self, statement: SQL, *parameters: Any) -> Sequence[tuple[Any, ...]]:
+    def _asked(self, statement: SQL, *parameters: object) -> Sequence[tuple[Any, ...]]:
         """The answer to a statement, which is repeated once if the connection has broken.
 
         Raises:

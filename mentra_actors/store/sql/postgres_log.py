@@ -22,11 +22,11 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from mentra_actors.store.embedded.tables import Durability
 from mentra_actors.store.sql.database import (
-    Change,
     CommitInterrupted,
     GroupRows,
     Question,
     Row,
+    TableChange,
     with_positions,
     written_for,
 )
@@ -160,7 +160,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
             cursor.execute("SELECT pg_notify(%s, %s)", notice)
 
     def _insert_stored_events(
-        self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any
+        self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: object
     ) -> None:
         statement = self.written(
             "INSERT INTO {events} "
@@ -175,8 +175,8 @@ class PostgresLogRecorder(PostgresApplicationRecorder):
             curs.execute(statement, _columns(some))
 
     def _changing(
-        self, change: Change, rows: Sequence[tuple[Any, ...]]
-    ) -> tuple[bytes, list[list[Any]]]:
+        self, change: TableChange, rows: Sequence[tuple[object, ...]]
+    ) -> tuple[bytes, list[list[object]]]:
         table, key = change.table, change.table.key
         if change.how == "drop":
             statement = f"DELETE FROM {{{table.name}}} WHERE {key} IN (SELECT value FROM {{each}})"
@@ -212,7 +212,7 @@ class PostgresLog:
         self._lock_number = address.lock_number
         self._listener = PostgresListener(address, recorder.channel_name, self.watch)
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """See `SqlLog.rows`; asked once more if the connection turns out to be broken."""
         try:
             return self._rows(statement, parameters)
@@ -249,7 +249,7 @@ class PostgresLog:
         self._listener.stop()
         self._recorder.datastore.close()
 
-    def _rows(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    def _rows(self, statement: str, parameters: Sequence[object]) -> Sequence[Row]:
         with (
             self._recorder.datastore.get_connection() as connection,
             connection.cursor(binary=True) as cursor,
@@ -294,13 +294,13 @@ def _sql(text: str) -> SQL:
     return SQL(cast("Any", text))
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _statement_sized(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+def _statement_sized(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
     """The rows in pieces that a statement may carry."""
-    piece: list[tuple[Any, ...]] = []
+    piece: list[tuple[object, ...]] = []
     size = 0
     for row in rows:
         piece.append(row)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Self, get_args
+from typing import Self, get_args
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -91,7 +91,7 @@ def _open_log(place: PostgresAddress, durability: Durability) -> PostgresLog:
 
 
 @contextlib.contextmanager
-def _connected(place: PostgresAddress) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+def _connected(place: PostgresAddress) -> "Iterator[psycopg.Connection]":
     """A connection of its own: it says what is wrong, where a pool would try again and again."""
     try:
         with psycopg.connect(place.conninfo, autocommit=True) as connection:
@@ -101,9 +101,7 @@ def _connected(place: PostgresAddress) -> "Iterator[psycopg.Connection[tuple[Any
         raise postgres_error(error, place.name) from error
 
 
-def _check_server(
-    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
-) -> None:
+def _check_server(connection: "psycopg.Connection", place: PostgresAddress) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigurationError(f"{place.name} is encoded as {encoding}; a log needs UTF8")
@@ -114,9 +112,7 @@ def _check_server(
         )
 
 
-def _is_complete(
-    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
-) -> bool:
+def _is_complete(connection: "psycopg.Connection", place: PostgresAddress) -> bool:
     """Whether the tables are there. The format is written last.
 
     Raises:
@@ -142,12 +138,12 @@ def _is_complete(
     return True
 
 
-def _exists(connection: "psycopg.Connection[tuple[Any, ...]]", table: Identifier) -> bool:
+def _exists(connection: "psycopg.Connection", table: Identifier) -> bool:
     row = connection.execute("SELECT to_regclass(%s)", [table.as_string()]).fetchone()
     return row is not None and row[0] is not None
 
 
-def _create(connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress) -> None:
+def _create(connection: "psycopg.Connection", place: PostgresAddress) -> None:
     """Make the tables; another process that does the same at the same time waits."""
     connection.execute("SELECT pg_advisory_lock(%s)", [place.lock_number])
     if _is_complete(connection, place):
@@ -166,9 +162,7 @@ def _create(connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAd
     connection.execute(statement.format(meta), [_FORMAT, str(TABLE_FORMAT)])
 
 
-def create_missing_tables(
-    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
-) -> None:
+def create_missing_tables(connection: "psycopg.Connection", place: PostgresAddress) -> None:
     """Make the tables that a log of an earlier release lacks, while nobody writes it.
 
     Raises:
@@ -185,9 +179,7 @@ def create_missing_tables(
         connection.execute("SELECT pg_advisory_unlock(%s)", [place.lock_number])
 
 
-def _missing_tables(
-    connection: "psycopg.Connection[tuple[Any, ...]]", place: PostgresAddress
-) -> list[SideTable]:
+def _missing_tables(connection: "psycopg.Connection", place: PostgresAddress) -> list[SideTable]:
     names = [Identifier(place.schema, table.name).as_string() for table in SERVER_TABLES]
     statement = "SELECT to_regclass(name) IS NULL FROM unnest(%s::text[]) AS name"
     rows = connection.execute(statement, [names])

@@ -20,12 +20,12 @@ from mentra_actors.store.append_plan import AppendPlan, Heads, plan_append, stre
 from mentra_actors.store.embedded.layout import encode_snapshot
 from mentra_actors.store.ports import REMEMBERED_REQUESTS, Appended, StateSnapshot
 from mentra_actors.store.sql.database import (
-    Change,
     CommitInterrupted,
     GroupRows,
     Question,
     SqlLog,
     SqlTransaction,
+    TableChange,
 )
 from mentra_actors.store.sql.event_state import states_in
 from mentra_actors.store.sql.side_tables import (
@@ -181,7 +181,7 @@ class SqlGroupCommit:
     def _marked(self, rows: GroupRows) -> GroupRows:
         if not self._log.marks_groups:
             return rows
-        mark = Change(WRITERS, "put", [(self._writer, self._group)])
+        mark = TableChange(WRITERS, "put", [(self._writer, self._group)])
         return msgspec.structs.replace(rows, changes=[*rows.changes, mark])
 
 
@@ -314,7 +314,7 @@ class _Changed:
         found: list[Question] = [(_FORGET, [oldest])] if self.answers and oldest > 0 else []
         return [*found, (_DROP_TICKS, [drop_below])] if drop_below else found
 
-    def changes(self, youngest: int) -> list[Change]:
+    def changes(self, youngest: int) -> list[TableChange]:
         answers: list[tuple[Any, ...]] = [
             (request_id, number, _ENCODER.encode(answer))
             for number, (request_id, answer) in enumerate(self.answers.items(), start=youngest + 1)
@@ -324,16 +324,18 @@ class _Changed:
             for (name, version), row in self.milestones.items()
         ]
         found = [
-            Change(STREAMS, "add", list(self.streams.items())),
-            Change(OPEN_STREAMS, "add", [(name,) for name, opens in self.marks.items() if opens]),
-            Change(
+            TableChange(STREAMS, "add", list(self.streams.items())),
+            TableChange(
+                OPEN_STREAMS, "add", [(name,) for name, opens in self.marks.items() if opens]
+            ),
+            TableChange(
                 OPEN_STREAMS, "drop", [(name,) for name, opens in self.marks.items() if not opens]
             ),
-            Change(FENCES, "put", list(self.epochs.items())),
-            Change(REQUESTS, "put", answers),
-            Change(SNAPSHOTS, "put", list(self.snapshots.items())),
-            Change(MILESTONES, "put", milestones),
-            Change(BLOBS, "add", list(self.blobs.items())),
-            Change(TICKS, "put", list(tick_changes(self.ticks).rows.items())),
+            TableChange(FENCES, "put", list(self.epochs.items())),
+            TableChange(REQUESTS, "put", answers),
+            TableChange(SNAPSHOTS, "put", list(self.snapshots.items())),
+            TableChange(MILESTONES, "put", milestones),
+            TableChange(BLOBS, "add", list(self.blobs.items())),
+            TableChange(TICKS, "put", list(tick_changes(self.ticks).rows.items())),
         ]
         return [change for change in found if change.rows]

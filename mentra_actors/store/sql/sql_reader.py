@@ -194,7 +194,7 @@ class SqlJournalReader:
             raise
 
     def _snapshot(
-        self, stream_id: StreamId, statement: str, *parameters: Any
+        self, stream_id: StreamId, statement: str, *parameters: object
     ) -> StateSnapshot | None:
         try:
             rows = self._rows(statement, *parameters)
@@ -221,7 +221,7 @@ class SqlJournalReader:
         statement = f"{_OF_JOURNAL}{filters} ORDER BY {{position}} LIMIT ?"
         return [_read(row) for row in self._rows(statement, after, *wanted, limit)]
 
-    def _rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def _rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         self._gate.enter()
         try:
             if self._is_closed or self._is_forked():

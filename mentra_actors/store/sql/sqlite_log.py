@@ -37,10 +37,10 @@ from mentra_actors.errors import (
     StoreFull,
 )
 from mentra_actors.store.sql.database import (
-    Change,
     GroupRows,
     Question,
     Row,
+    TableChange,
     with_positions,
     written_for,
 )
@@ -141,7 +141,7 @@ class SqliteLogRecorder(SQLiteApplicationRecorder):
             cursor.executemany(_changing(change), change.rows)
 
     def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: object
     ) -> Sequence[int] | None:
         rows = [
             (one.id, one.originator_id, one.originator_version, one.topic, one.state)
@@ -172,7 +172,7 @@ class SqliteLog:
         self._recorder = recorder
         self._is_writer = is_writer
 
-    def rows(self, statement: str, *parameters: Any) -> Sequence[Row]:
+    def rows(self, statement: str, *parameters: object) -> Sequence[Row]:
         """See `SqlLog.rows`."""
         with (
             self._errors(""),
@@ -273,11 +273,11 @@ def _written(statement: str) -> str:
     )
 
 
-def _parameters(parameters: Sequence[Any]) -> list[Any]:
+def _parameters(parameters: Sequence[object]) -> list[Any]:
     return [json.dumps(one) if isinstance(one, list) else one for one in parameters]
 
 
-def _changing(change: Change) -> str:
+def _changing(change: TableChange) -> str:
     table = change.table
     if change.how == "drop":
         return f"DELETE FROM {table.name} WHERE {table.key} = ?"

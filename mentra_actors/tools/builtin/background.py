@@ -2,9 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -17,6 +16,7 @@ from mentra_actors.domain.background.jobs import (
     job_of,
 )
 from mentra_actors.ids import CommandId, background_stream
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.builtin.command_calls import (
     command_arguments,
     command_preview,
@@ -70,7 +70,7 @@ def job_id_of(idempotency_key: str) -> str:
     return f"bg-{base64.b32encode(digest).decode().lower()[:10]}"
 
 
-async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
+async def _run(arguments: Json, context: ToolContext) -> ToolOutput:
     call, place = command_arguments(arguments), context.workplace
     place.executor(call.target)
     request, review = await place.permitted(
@@ -88,7 +88,7 @@ async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput
     job = job_of(state, wish.command_id)
     if job is None:
         raise ToolError("The background task of this call has ended, and is forgotten")
-    details: dict[str, Any] = {"task_id": job.job_id, "cwd": job.cwd}
+    details: JsonObject = {"task_id": job.job_id, "cwd": job.cwd}
     if review is not None and review.verdict != "allow":
         details["validation"] = review_note(review, place.policy.shell_validation)
     told = f"Started background task {job.job_id} in {job.cwd} for `{job.command}`"

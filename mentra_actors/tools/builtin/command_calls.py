@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import anyio.from_thread
 import msgspec
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.shell_review.offered_words import offered_words
 from mentra_actors.tools.shell_review.verdict import ShellReview
 from mentra_actors.tools.tool_errors import ToolError
@@ -24,7 +25,7 @@ __all__ = [
     "review_note",
 ]
 
-_PROPERTIES: Mapping[str, Mapping[str, Any]] = {
+_PROPERTIES: Mapping[str, Json] = {
     "command": {"type": "string", "description": "A command line for /bin/sh."},
     "workingDirectory": {
         "type": "string",
@@ -59,7 +60,7 @@ class CommandArguments(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
         return None if self.timeout_ms is None else self.timeout_ms / 1000
 
 
-def command_arguments(arguments: Mapping[str, Any]) -> CommandArguments:
+def command_arguments(arguments: Json) -> CommandArguments:
     """The arguments of a call that its schema has accepted.
 
     Raises:
@@ -92,8 +93,8 @@ def command_schema(*, has_timeout: bool, targets: Sequence[str] = ()) -> str:
 
 
 def command_preview(
-    kind: Literal["shell", "background_run"], arguments: Mapping[str, Any], place: Workplace
-) -> dict[str, Any]:
+    kind: Literal["shell", "background_run"], arguments: Json, place: Workplace
+) -> JsonObject:
     """What a call would do, for whoever decides about it. On a worker thread of the loop.
 
     Raises:
@@ -140,7 +141,7 @@ def require_same_directory(place: Workplace, directory: str) -> None:
         )
 
 
-def _reviewed(review: ShellReview, directory: str, mode: str) -> dict[str, Any]:
+def _reviewed(review: ShellReview, directory: str, mode: str) -> JsonObject:
     return {
         "validation": review_note(review, mode),
         "simple_words": list(review.simple_words),

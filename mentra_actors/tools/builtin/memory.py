@@ -1,8 +1,9 @@
 """Tools with which an agent uses its long-term memory."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from mentra_actors.domain.memory import FoundRecord, fact_id_of
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -27,7 +28,7 @@ def memory_tools() -> list[Tool]:
 )
 async def memory_search(
     context: ToolContext, query: str, limit: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Search your long-term memory: facts, also of your team and the project, and earlier runs.
 
     Args:
@@ -87,7 +88,7 @@ async def memory_forget(context: ToolContext, record_id: str) -> str:
     return f"Forgot {record_id}"
 
 
-def found_json(found: FoundRecord) -> dict[str, Any]:
+def found_json(found: FoundRecord) -> JsonObject:
     """A record that was found, as models see it; its time is in whole Unix seconds."""
     record = found.record
     return {

@@ -2,11 +2,11 @@
 
 import importlib.util
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from mentra_actors.errors import ConfigurationError
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.builtin.command_calls import (
     CommandArguments,
     ProgressLines,
@@ -69,7 +69,7 @@ def _is_there(library: str) -> bool:
         return False
 
 
-async def _run(arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
+async def _run(arguments: Json, context: ToolContext) -> ToolOutput:
     call, place = command_arguments(arguments), context.workplace
     permitted = await place.permitted(
         call.command,
@@ -95,8 +95,8 @@ def _details(
     permitted: PermittedCommand,
     output: CommandOutput,
     duration_s: float,
-) -> dict[str, Any]:
-    details: dict[str, Any] = {
+) -> JsonObject:
+    details: JsonObject = {
         "exit_code": output.exit_code,
         "timed_out": output.timed_out,
         "truncated": output.stdout.is_truncated or output.stderr.is_truncated,

@@ -11,7 +11,7 @@ import msgspec
 from mentra_actors.errors import ConfigurationError
 from mentra_actors.late_module import LateModule
 from mentra_actors.tools.file_tools.place import FilePlace
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.tool_errors import ToolError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def scanned_root(path: str | os.PathLike[str]) -> SkillRoot:
                 raise ToolError(f"another skill is named {skill.name!r}: {first}")
             by_name[skill.name] = skill
         except ToolError as error:
-            faults.append(SkillFault(path=file, root=root, reason=words_of(error)))
+            faults.append(SkillFault(path=file, root=root, reason=error_words(error)))
     for fault in faults:
         _log.warning("left out of the skills: %s: %s", fault.path, fault.reason)
     skills = tuple(by_name[name] for name in sorted(by_name))

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 import yaml
 
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 
 __all__ = ["MAX_FRONT_BYTES", "Malformed", "SkillFront", "read_front", "told"]
 
@@ -95,7 +95,7 @@ def _fields(front: str) -> _Fields:
     try:
         top = yaml.compose(front, Loader=_PlainLoader)
     except Exception as error:
-        raise Malformed(" ".join(words_of(error).split())) from error
+        raise Malformed(" ".join(error_words(error).split())) from error
     if top is None or _kind(top) == "null":
         return {}
     if not isinstance(top, yaml.MappingNode):

@@ -18,6 +18,7 @@ from mentra_actors.domain.board.commands import (
 from mentra_actors.domain.board.state import BoardState, consequence_of, existing_task, task_of
 from mentra_actors.domain.team import owner_in
 from mentra_actors.ids import AgentId, CommandId, board_stream
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.task_json import board_json, task_json
 from mentra_actors.tools.builtin.team_looks import own_profile, team_state
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
@@ -235,7 +236,7 @@ def _told(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-async def _change(context: ToolContext, task_id: int) -> dict[str, Any]:
+async def _change(context: ToolContext, task_id: int) -> JsonObject:
     """What all changes of a task say; a lead may change any."""
     return {
         "command_id": CommandId(context.idempotency_key),
@@ -273,6 +274,6 @@ async def _board(context: ToolContext) -> BoardState:
     return state
 
 
-def _shown(board: BoardState, task_id: int) -> dict[str, Any]:
+def _shown(board: BoardState, task_id: int) -> JsonObject:
     with refusals_told():
         return task_json(existing_task(task_id, board), board)

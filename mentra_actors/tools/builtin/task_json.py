@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from mentra_actors.domain.board.state import (
     BoardState,
@@ -11,11 +10,12 @@ from mentra_actors.domain.board.state import (
     dependents_of,
     ready_tasks,
 )
+from mentra_actors.json_types import JsonObject
 
 __all__ = ["board_json", "task_json"]
 
 
-def board_json(board: BoardState) -> dict[str, Any]:
+def board_json(board: BoardState) -> JsonObject:
     """All tasks, and their ids by what can be done with them; `ready` by priority."""
     tasks = [board.tasks[task_id] for task_id in sorted(board.tasks)]
     blocks: dict[int, list[int]] = defaultdict(list)
@@ -31,14 +31,14 @@ def board_json(board: BoardState) -> dict[str, Any]:
     }
 
 
-def task_json(task: Task, board: BoardState) -> dict[str, Any]:
+def task_json(task: Task, board: BoardState) -> JsonObject:
     """One task with what was said about it; `blockedBy` holds only what is not completed."""
     said = [{"author": one.author, "text": one.text, "at": one.at} for one in task.comments]
     listed = _listed(task, board, [one.task_id for one in dependents_of(task.task_id, board)])
     return {**listed, "comments": said} if said else listed
 
 
-def _listed(task: Task, board: BoardState, blocks: Sequence[int]) -> dict[str, Any]:
+def _listed(task: Task, board: BoardState, blocks: Sequence[int]) -> JsonObject:
     more = {
         "workingDirectory": task.working_directory,
         "priority": task.priority,

@@ -1,7 +1,7 @@
 """Tools with which an agent grows its team, looks at it, and lets members go."""
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from mentra_actors.domain.agent.profile import AgentProfile
 from mentra_actors.domain.inbox import Mail
@@ -9,6 +9,7 @@ from mentra_actors.domain.team.commands import AddMember, RemoveMember, RenameMe
 from mentra_actors.domain.team.state import TeamState, name_in, new_agent_id
 from mentra_actors.errors import VersionConflict
 from mentra_actors.ids import AgentId, CommandId, MailId, team_stream
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.team_looks import member_id, own_profile, team_state
 from mentra_actors.tools.builtin.teammates import known_as, taken_id, teammate_profile
 from mentra_actors.tools.contract import ToolContext, ToolError
@@ -159,11 +160,11 @@ async def _known_id(context: ToolContext, name: str) -> AgentId:
     return member_id(team, name)
 
 
-async def _line(context: ToolContext, team: TeamState, name: str) -> dict[str, Any]:
+async def _line(context: ToolContext, team: TeamState, name: str) -> JsonObject:
     member = team.members[name]
     status = await context.commands.member_status(member.agent_id)
     lead = next((n for n, one in team.members.items() if one.agent_id == member.lead), "")
-    line: dict[str, Any] = {"name": name, "role": member.role}
+    line: JsonObject = {"name": name, "role": member.role}
     if lead:
         line["lead"] = lead
     return {**line, "status": "person" if member.is_person else status}

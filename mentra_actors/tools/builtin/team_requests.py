@@ -1,7 +1,7 @@
 """Tools with which an agent asks another something that wants a yes or a no, and answers."""
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from mentra_actors.domain.team.commands import CancelRequest, OpenRequest, ResolveRequest
 from mentra_actors.domain.team.requests import PLAN_APPROVAL
@@ -13,6 +13,7 @@ from mentra_actors.domain.team.state import (
     request_of,
 )
 from mentra_actors.ids import AgentId, CommandId, team_stream
+from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
@@ -174,12 +175,12 @@ def _is_wanted(request: Request, agent_id: AgentId, direction: str) -> bool:
     return (is_inbound and direction != "outbound") or (is_outbound and direction != "inbound")
 
 
-def _others(line: dict[str, Any], own: str) -> tuple[str, ...]:
+def _others(line: JsonObject, own: str) -> tuple[str, ...]:
     return tuple(name for name in (line["from"], line["to"]) if name != own)
 
 
-def _line(request: Request, team: TeamState) -> dict[str, Any]:
-    line: dict[str, Any] = {
+def _line(request: Request, team: TeamState) -> JsonObject:
+    line: JsonObject = {
         "request_id": request.request_id,
         "protocol": request.protocol,
         "from": name_in(team, request.sender) or request.sender_name,

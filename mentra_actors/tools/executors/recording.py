@@ -9,12 +9,12 @@ from mentra_actors.tools.executors import recorder
 from mentra_actors.tools.executors.port import ProcessName
 from mentra_actors.tools.executors.process_names import process_name_of
 
-__all__ = ["Recording"]
+__all__ = ["CommandRecord"]
 
 _ATTEMPTS = 3
 
 
-class Recording:
+class CommandRecord:
     """The directory of one command; reading it never fails, whatever is there."""
 
     def __init__(self, directory: str | Path) -> None:

@@ -23,7 +23,7 @@ from mentra_actors.tools.file_tools.operations import (
 from mentra_actors.tools.file_tools.overlay import Overlay, StagedFile
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.file_tools.searching import SearchOptions, search_files
-from mentra_actors.tools.file_tools.text_format import TextFile, text_of
+from mentra_actors.tools.file_tools.text_format import TextFile, decoded_text
 from mentra_actors.tools.file_tools.text_lines import NotText, WorkBudget
 from mentra_actors.tools.file_tools.wording import shown
 from mentra_actors.tools.tool_errors import PolicyDenied, ToolError
@@ -213,7 +213,7 @@ def text_of_staged(overlay: Overlay, staged: StagedFile) -> TextFile:
         ToolError: it is too large, or no text.
     """
     try:
-        return text_of(overlay.content(staged))
+        return decoded_text(overlay.content(staged))
     except NotText as error:
         name = shown(staged.located.told)
         raise ToolError(f"'{name}' cannot be read as text: {error}.") from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import Preview, Tool, ToolContext
 from mentra_actors.tools.file_tools.batch import run_batch
 from mentra_actors.tools.file_tools.offered import (
@@ -91,7 +92,7 @@ def looking_tool(places: Places) -> Tool:
     return with_arguments(files, _plain, places)
 
 
-def _plain(arguments: Any) -> Any:
+def _plain(arguments: object) -> Any:
     plain = renamed(arguments, _NAMES)
     operations = read_as_json(plain.get("operations")) if isinstance(plain, dict) else None
     if isinstance(operations, list):
@@ -99,7 +100,7 @@ def _plain(arguments: Any) -> Any:
     return plain
 
 
-def _only_looks(arguments: Mapping[str, Any]) -> bool:
+def _only_looks(arguments: Json) -> bool:
     """Whether a call changes nothing; what cannot be read as a call may change anything."""
     operations = _plain(arguments).get("operations")
     return (
@@ -110,7 +111,7 @@ def _only_looks(arguments: Mapping[str, Any]) -> bool:
 
 
 def _preview(places: Places) -> Preview:
-    def preview(arguments: Mapping[str, Any], workplace: Workplace) -> Mapping[str, Any]:
+    def preview(arguments: Json, workplace: Workplace) -> Json:
         plain = _plain(arguments)
         directory = plain.get("working_directory")
         place = places.of(workplace).within(directory if isinstance(directory, str) else "")

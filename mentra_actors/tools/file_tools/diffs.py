@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 __all__ = ["change_details"]
 
@@ -12,7 +12,7 @@ _MAX_COMPARED = 4_000_000
 _MAX_TOLD_CHARS = 64 * 1024
 
 
-def change_details(told: str, before: str, after: str) -> dict[str, Any]:
+def change_details(told: str, before: str, after: str) -> dict[str, object]:
     """`diff`, `patch` and `first_changed_line` (from 1) of a change.
 
     A patch that would be longer than 64 KiB is left out, and such a diff is cut.

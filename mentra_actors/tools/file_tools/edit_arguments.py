@@ -24,7 +24,7 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     new_string: str
 
 
-def edit_arguments(arguments: Any) -> Any:
+def edit_arguments(arguments: object) -> Any:
     """Arguments with a list of edits: one may be JSON text, one object, or two top-level texts."""
     plain = renamed(arguments, _NAMES)
     if not isinstance(plain, dict):

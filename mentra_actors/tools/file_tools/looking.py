@@ -7,9 +7,9 @@ from typing import BinaryIO
 from mentra_actors.tools.file_tools.globs import glob_matcher
 from mentra_actors.tools.file_tools.overlay import MAX_TEXT_BYTES, Overlay
 from mentra_actors.tools.file_tools.place import Located
-from mentra_actors.tools.file_tools.text_format import text_of
+from mentra_actors.tools.file_tools.text_format import decoded_text
 from mentra_actors.tools.file_tools.text_lines import NotText, WorkBudget, cut, text_lines
-from mentra_actors.tools.file_tools.walk import Walk
+from mentra_actors.tools.file_tools.walk import DirectoryWalk
 from mentra_actors.tools.file_tools.wording import shown
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -53,7 +53,7 @@ def _as_utf8(file: BinaryIO) -> BinaryIO:
     content = file.read(MAX_TEXT_BYTES + 1)
     if len(content) > MAX_TEXT_BYTES:
         raise NotText(f"it is UTF-16 and larger than {MAX_TEXT_BYTES} bytes")
-    return BytesIO(text_of(mark + content).text.encode())
+    return BytesIO(decoded_text(mark + content).text.encode())
 
 
 def list_directory(
@@ -64,7 +64,7 @@ def list_directory(
     Raises:
         ToolError: there is no such directory, or it cannot be read.
     """
-    walk = Walk(
+    walk = DirectoryWalk(
         overlay.place,
         budget,
         max_depth=depth,
@@ -96,7 +96,7 @@ def find_paths(
         ToolError: there is no such directory, or it is no pattern.
     """
     matches: Callable[[str], bool] = glob_matcher(pattern)
-    walk = Walk(
+    walk = DirectoryWalk(
         overlay.place, budget, include_ignored=include_ignored, staged=overlay.staged_entries()
     )
     base = 0 if located.told == "." else len(located.told.rstrip("/")) + 1

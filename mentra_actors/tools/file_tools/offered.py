@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import Tool, ToolContext
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.file_tools.previews import allowed_paths
@@ -18,7 +19,7 @@ TIMEOUT_S = 30.0
 WORK_S = 20.0
 """Seconds after which a call answers with what it has found so far."""
 
-Rewrite: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Rewrite: TypeAlias = Callable[[Json], Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ def with_arguments(tool: FunctionTool[..., Any], rewrite: Rewrite, places: Place
     """A tool that takes its arguments under other names too."""
     plain = tool
 
-    async def run(arguments: Mapping[str, Any], context: ToolContext) -> Any:
+    async def run(arguments: Mapping[str, object], context: ToolContext) -> Any:
         return await plain.run(rewrite(arguments), context)
 
-    def check(arguments: Mapping[str, Any]) -> str:
+    def check(arguments: Mapping[str, object]) -> str:
         return plain.faults(rewrite(arguments))
 
     return replace(
@@ -68,7 +69,7 @@ def with_arguments(tool: FunctionTool[..., Any], rewrite: Rewrite, places: Place
     )
 
 
-def renamed(arguments: Any, names: Mapping[str, Sequence[str]]) -> Any:
+def renamed(arguments: object, names: Mapping[str, Sequence[str]]) -> Any:
     """Arguments under the names that we know; what is no mapping is left as it is."""
     if not isinstance(arguments, Mapping):
         return arguments
@@ -80,7 +81,7 @@ def renamed(arguments: Any, names: Mapping[str, Sequence[str]]) -> Any:
     return plain
 
 
-def read_as_json(value: Any) -> Any:
+def read_as_json(value: object) -> object:
     """What a text says as JSON: models write lists so. What says nothing is left as it is."""
     if not isinstance(value, str):
         return value

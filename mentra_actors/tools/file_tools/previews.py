@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.file_tools.place import FilePlace
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -23,7 +24,7 @@ _PLACES = ("op", "path", "from", "to")
 _MOST_CHARS = 1_000
 
 
-def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str, Any]:
+def operation_previews(place: FilePlace, operations: Sequence[object]) -> JsonObject:
     """Operations with the real paths that they would touch, and all else that was asked for.
 
     Of a text longer than 1,000 characters they have the beginning, its size in bytes and its
@@ -41,7 +42,7 @@ def operation_previews(place: FilePlace, operations: Sequence[Any]) -> dict[str,
 
 
 def allowed_paths(
-    previewed: Mapping[str, Any] | None,
+    previewed: Json | None,
 ) -> frozenset[tuple[bool, str, str]] | None:
     """The `allowed` paths of a place, from a preview that was allowed."""
     if previewed is None:
@@ -55,11 +56,11 @@ def allowed_paths(
     return frozenset(found)
 
 
-def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
+def _operation(place: FilePlace, operation: object) -> dict[str, object]:
     if not isinstance(operation, Mapping):
         raise ToolError("An operation is an object with an op and a path.")
     op = str(operation.get("op", ""))
-    told: dict[str, Any] = {"op": op}
+    told: JsonObject = {"op": op}
     if op == "move":
         told |= _path(place, op, str(operation.get("from", "")), "")
         told |= {"to": str(operation.get("to", ""))}
@@ -69,7 +70,7 @@ def _operation(place: FilePlace, operation: Any) -> dict[str, Any]:
     return _asked(operation) | told
 
 
-def _asked(operation: Mapping[Any, Any]) -> dict[str, Any]:
+def _asked(operation: Mapping[Any, object]) -> dict[str, object]:
     """What an operation says beside its places; where a path leads it cannot say itself."""
     return {
         name: _brief(value)
@@ -88,7 +89,7 @@ def _brief(value: Any) -> Any:
     return {"begins": text[:_MOST_CHARS], "bytes": len(whole), "sha256": digest}
 
 
-def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, Any]:
+def _path(place: FilePlace, op: str, path: str, default: str) -> dict[str, object]:
     action = _ACTIONS.get(op)
     named = path or (default if action not in (None, "files_read") else path)
     located = place.for_writing(named) if action is None else place.for_reading(named, action)

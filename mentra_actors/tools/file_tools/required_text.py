@@ -66,7 +66,7 @@ def _texts(parsed: Iterable[tuple[Any, Any]]) -> Iterator[str]:
     yield piece
 
 
-def _all_stay(parsed: Iterable[tuple[Any, Any]]) -> bool:
+def _all_stay(parsed: Iterable[tuple[object, object]]) -> bool:
     return all(_stays(operation, value) for operation, value in parsed)
 
 
@@ -89,7 +89,7 @@ def _stays(operation: Any, value: Any) -> bool:
     return False
 
 
-def _set_stays(operation: Any, value: Any) -> bool:
+def _set_stays(operation: object, value: Any) -> bool:
     if operation is constants.LITERAL:
         return bool(value != _NEWLINE)
     if operation is constants.RANGE:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from mentra_actors.tools.file_tools import search_worker
-from mentra_actors.tools.file_tools.search_worker import HEADER, LENGTH, Found, Query
+from mentra_actors.tools.file_tools.search_worker import HEADER, LENGTH, FileHits, Query
 from mentra_actors.tools.file_tools.text_lines import OutOfTime, WorkBudget, stop_if_cancelled
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -100,7 +100,7 @@ class SearchProcess:
             else:
                 return
 
-    def found(self) -> list[tuple[int, Found]]:
+    def found(self) -> list[tuple[int, FileHits]]:
         """What the files of the next batch gave, by their places in it; most give nothing.
 
         Raises:
@@ -110,7 +110,7 @@ class SearchProcess:
         while not (frame := self._frame(self._patience_s)):
             pass
         return [
-            (place, Found([(line, is_hit, text) for line, is_hit, text in lines], *rest))
+            (place, FileHits([(line, is_hit, text) for line, is_hit, text in lines], *rest))
             for place, (lines, *rest) in json.loads(frame)
         ]
 
@@ -189,7 +189,7 @@ class SearchProcesses(Generic[Name]):
 
     def search(
         self, names: Sequence[Name], descriptors: Sequence[int], *, wanted: int
-    ) -> Iterator[tuple[Name, Found]]:
+    ) -> Iterator[tuple[Name, FileHits]]:
         """Send some files; what earlier ones gave, as far as it is time to ask for it."""
         process = self._next_process()
         process.send(descriptors, wanted=wanted)
@@ -198,7 +198,7 @@ class SearchProcesses(Generic[Name]):
         while len(self._sent) > _AHEAD * len(self._processes):
             yield from self._oldest()
 
-    def rest(self) -> Iterator[tuple[Name, Found]]:
+    def rest(self) -> Iterator[tuple[Name, FileHits]]:
         """What all files gave that were not yet asked for.
 
         Raises:
@@ -209,7 +209,7 @@ class SearchProcesses(Generic[Name]):
         while self._sent:
             yield from self._oldest()
 
-    def _oldest(self) -> Iterator[tuple[Name, Found]]:
+    def _oldest(self) -> Iterator[tuple[Name, FileHits]]:
         process, names = self._sent.popleft()
         for place, found in process.found():
             yield names[place], found

@@ -9,7 +9,7 @@ in: a frame with the `Query` as JSON; then, again and again, a header of eight b
 files, most hits wanted) with the descriptors.
 out: frames, which are a length of four bytes and so many bytes. First what is wrong with the
 pattern, or nothing. For each header any number of empty frames, which say that it goes on, and one
-with the `Found` of those files that gave something, as JSON: their places in the header, from 0.
+with the `FileHits` of the files that gave something, as JSON: their places in the header, from 0.
 """
 
 import json
@@ -32,7 +32,7 @@ __all__ = [
     "MAX_FILES",
     "MAX_LINES",
     "MAX_LINE_CHARS",
-    "Found",
+    "FileHits",
     "Query",
     "Search",
     "main",
@@ -70,7 +70,7 @@ class Query(NamedTuple):
     stays_in_line: bool = False
 
 
-class Found(NamedTuple):
+class FileHits(NamedTuple):
     """What a file gave: lines as (number, is a hit, text), the count of hits, and what failed."""
 
     lines: list[tuple[int, bool, str]]
@@ -79,7 +79,7 @@ class Found(NamedTuple):
     cut_lines: int = 0
 
 
-_NOTHING = Found([])
+_NOTHING = FileHits([])
 
 
 class Search:
@@ -96,7 +96,7 @@ class Search:
         required = query.required.lower() if query.ignore_case else query.required
         self._required = required.encode()
 
-    def of_file(self, descriptor: int, wanted: int) -> Iterator[Found | None]:
+    def of_file(self, descriptor: int, wanted: int) -> Iterator[FileHits | None]:
         """None now and then while it goes on, and at the end what was found."""
         lines: list[tuple[int, bool, str]] = []
         hits = cut = first = 0
@@ -116,18 +116,18 @@ class Search:
                     yield None
         except (_Unsearchable, OSError) as error:
             skipped = str(error)
-        yield Found(lines, hits, skipped, cut)
+        yield FileHits(lines, hits, skipped, cut)
 
     def _of_block(
         self, block: bytes, first: int, wanted: int, *, is_whole: bool
-    ) -> tuple[Found, int]:
+    ) -> tuple[FileHits, int]:
         """The hits of some whole lines, of which `first` precede them; and how many there are."""
         text = None
         is_ascii = block.isascii()
         if b"\0" in block or not is_ascii:
             text = _decoded(block, first, is_whole=is_whole)
         if not self._may_match(block, is_ascii=is_ascii):
-            return Found([]), 0 if is_whole else block.count(b"\n")
+            return FileHits([]), 0 if is_whole else block.count(b"\n")
         text = block.decode() if text is None else text
         if "\r" in text:
             text = text.replace("\r\n", "\n")
@@ -143,7 +143,7 @@ class Search:
             return block.startswith((b"\xff\xfe", b"\xfe\xff")) or self._required in block
         return not is_ascii or self._required in block.lower()
 
-    def _of_text(self, text: str, first: int, wanted: int) -> Found:
+    def _of_text(self, text: str, first: int, wanted: int) -> FileHits:
         hits: dict[int, tuple[int, int]] = {}
         number = counted = cut = count = 0
         for start, end, is_cut in self._lines(text):
@@ -157,7 +157,7 @@ class Search:
             count += 1
             if count >= wanted or len(hits) > MAX_LINES:
                 break
-        return Found(_with_context(text, hits, first, self._query.context), count, "", cut)
+        return FileHits(_with_context(text, hits, first, self._query.context), count, "", cut)
 
     def _lines(self, text: str) -> Iterator[tuple[int, int, bool]]:
         """Where hits are, whole lines, and whether a line was cut; -1 when only that."""
@@ -374,7 +374,7 @@ def main() -> None:
         if not header:
             return
         _, wanted = HEADER.unpack(header)
-        given: list[tuple[int, Found]] = []
+        given: list[tuple[int, FileHits]] = []
         for place, descriptor in enumerate(descriptors):
             for found in search.of_file(descriptor, wanted):
                 if found is None:

@@ -13,11 +13,11 @@ from mentra_actors.tools.file_tools.search_process import SearchProcesses
 from mentra_actors.tools.file_tools.search_worker import (
     MAX_LINE_CHARS,
     MAX_LINES,
-    Found,
+    FileHits,
     Query,
 )
 from mentra_actors.tools.file_tools.text_lines import OutOfTime, WorkBudget
-from mentra_actors.tools.file_tools.walk import Entry, Walk
+from mentra_actors.tools.file_tools.walk import DirectoryEntry, DirectoryWalk
 from mentra_actors.tools.file_tools.wording import shown
 from mentra_actors.tools.tool_errors import ToolError
 
@@ -104,7 +104,7 @@ class _Search:
         return min(self.options.limit, MAX_LINES // (2 * self.options.context + 1))
 
     def below(self, located: Located) -> list[str]:
-        walk = Walk(
+        walk = DirectoryWalk(
             self.overlay.place,
             self.budget,
             include_ignored=self.options.include_ignored,
@@ -163,7 +163,7 @@ class _Search:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _wanted(self, walk: Walk, located: Located) -> Iterator[tuple[str, int]]:
+    def _wanted(self, walk: DirectoryWalk, located: Located) -> Iterator[tuple[str, int]]:
         """The files to search, with new descriptors."""
         is_wanted = _name_filter(self.options.glob)
         base = len(located.told.rstrip("/")) + 1 if located.told != "." else 0
@@ -175,7 +175,7 @@ class _Search:
                 if descriptor is not None:
                     yield entry.told, descriptor
 
-    def _opened(self, entry: Entry) -> int | None:
+    def _opened(self, entry: DirectoryEntry) -> int | None:
         """A file that cannot be opened is noted and does not end the search."""
         try:
             if self.overlay.is_changed(entry.path):
@@ -189,7 +189,7 @@ class _Search:
     def _skip(self, name: str, reason: str) -> None:
         self.skipped.append(f"[skipped {shown(name)}: {reason}]")
 
-    def _add(self, name: str, found: Found) -> None:
+    def _add(self, name: str, found: FileHits) -> None:
         if found.skipped:
             self._skip(name, found.skipped)
         self.cut_lines += found.cut_lines

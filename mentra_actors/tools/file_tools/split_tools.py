@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import Preview, Tool, ToolContext, ToolOutput
 from mentra_actors.tools.file_tools.batch import encoded_text, existing_file, text_of_staged
 from mentra_actors.tools.file_tools.commit import commit
@@ -77,7 +78,7 @@ def _reading(places: Places, op: str) -> Callable[[Callable[..., str]], Function
 
 
 def _preview(places: Places, op: str) -> Preview:
-    def preview(arguments: Mapping[str, Any], workplace: Workplace) -> Mapping[str, Any]:
+    def preview(arguments: Mapping[str, object], workplace: Workplace) -> Json:
         operation = {**renamed(arguments, _NAMES), "op": op}
         return operation_previews(places.of(workplace), [operation])
 
@@ -86,7 +87,7 @@ def _preview(places: Places, op: str) -> Preview:
 
 def _writing(
     places: Places, op: str, retry: Retry
-) -> Callable[[Callable[..., Any]], FunctionTool[..., Any]]:
+) -> Callable[[Callable[..., object]], FunctionTool[..., Any]]:
     """What the tools that change files have in common."""
     return tool(
         name=op,

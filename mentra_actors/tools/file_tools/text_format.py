@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mentra_actors.tools.file_tools.text_lines import NotText
 
-__all__ = ["TextFile", "text_of"]
+__all__ = ["TextFile", "decoded_text"]
 
 _MARKED = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -31,7 +31,7 @@ class TextFile:
         return self.mark + text.encode(self.encoding)
 
 
-def text_of(content: bytes) -> TextFile:
+def decoded_text(content: bytes) -> TextFile:
     """The text of a file: UTF-8, or UTF-16 that begins with its byte order mark.
 
     Raises:

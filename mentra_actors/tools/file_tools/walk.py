@@ -19,7 +19,7 @@ from mentra_actors.tools.file_tools.text_lines import WorkBudget
 from mentra_actors.tools.file_tools.wording import explaining
 from mentra_actors.tools.tool_errors import ToolError
 
-__all__ = ["Entry", "Kind", "Staged", "Walk"]
+__all__ = ["DirectoryEntry", "DirectoryWalk", "Kind", "Staged"]
 
 Kind: TypeAlias = Literal["file", "dir", "link", "other"]
 Staged: TypeAlias = Mapping[str, Mapping[str, Kind | None]]
@@ -50,7 +50,7 @@ class _Folder:
             os.close(self.descriptor)
 
 
-class Entry:
+class DirectoryEntry:
     """What a directory holds under one name. It can be opened until the walk goes on."""
 
     __slots__ = ("_folder", "depth", "kind", "name")
@@ -102,7 +102,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Walk:
+class DirectoryWalk:
     """Parents come first, names sorted. What is left out is counted.
 
     Hidden, generated and ignored entries are left out below `show_all_to_depth`, unless
@@ -118,7 +118,7 @@ class Walk:
     left_out: Counter[str] = field(default_factory=Counter)
     is_out_of_time: bool = False
 
-    def below(self, start: Located) -> Iterator[Entry]:
+    def below(self, start: Located) -> Iterator[DirectoryEntry]:
         """All entries below a directory.
 
         Raises:
@@ -133,7 +133,7 @@ class Walk:
             while folders and not self.is_out_of_time:
                 folder = folders[-1]
                 for name, kind in folder.entries:
-                    entry = Entry(folder, name, kind)
+                    entry = DirectoryEntry(folder, name, kind)
                     reason = self._reason_to_leave_out(folder, name, kind)
                     if reason and entry.depth > self.show_all_to_depth:
                         self.left_out[reason] += 1
@@ -173,7 +173,9 @@ class Walk:
                 return -1
             raise
 
-    def _folder_below(self, entry: Entry, above: _Folder, start: Located) -> _Folder | None:
+    def _folder_below(
+        self, entry: DirectoryEntry, above: _Folder, start: Located
+    ) -> _Folder | None:
         """The directory of an entry, open; None if it cannot be."""
         if self.budget.is_spent():
             self.is_out_of_time = True
@@ -282,7 +284,7 @@ def _rule_text(folder: _Folder, name: str) -> str:
     if folder.descriptor < 0:
         return ""
     try:
-        with Entry(folder, name, "file").open() as file:
+        with DirectoryEntry(folder, name, "file").open() as file:
             return file.read(_MAX_RULE_BYTES).decode(errors="replace").removeprefix("\ufeff")
     except (OSError, ToolError):
         return ""

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mentra_actors.domain.storable import encodable
 
@@ -62,7 +62,7 @@ def missing_field(path: str, expected: str) -> Fault:
 
 
 def unknown_field(
-    path: str, name: str, *, known: Collection[str], given: Collection[Any]
+    path: str, name: str, *, known: Collection[str], given: Collection[object]
 ) -> Fault:
     """A field that nobody knows, with the name among `known` that was meant, if one is similar.
 
@@ -74,13 +74,13 @@ def unknown_field(
     return Fault(path, f"{words}, did you mean `{meant}`?" if meant else words)
 
 
-def unexpected_value(path: str, expected: str, value: Any, note: str = "") -> Fault:
+def unexpected_value(path: str, expected: str, value: object, note: str = "") -> Fault:
     """A value that is not what is expected; `note` says more of the value."""
     words = f"expected {cut(expected, _EXPECTED_CHARS)}; got {shown(value)}"
     return other_fault(path, f"{words} ({note})" if note else words)
 
 
-def unexpected_choice(path: str, expected: str, value: Any, choices: Sequence[Any]) -> Fault:
+def unexpected_choice(path: str, expected: str, value: object, choices: Sequence[object]) -> Fault:
     """A value that is none of the choices, with the one that was meant, if one is similar."""
     fault = unexpected_value(path, expected, value)
     meant = _similar(value, [choice for choice in choices if isinstance(choice, str)])
@@ -92,12 +92,12 @@ def other_fault(path: str, reason: str) -> Fault:
     return Fault(path, f"`{_short(path)}`: {cut(reason, _REASON_CHARS)}")
 
 
-def path_text(steps: Iterable[Any]) -> str:
+def path_text(steps: Iterable[object]) -> str:
     """Where a value is: `items[2].price`. The arguments as a whole are `arguments`."""
     return "".join(_step_text(step) for step in steps).removeprefix(".") or "arguments"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """The begin of a value as JSON, on one line of at most 80 characters, whatever it is."""
     return cut(_brief(value, _DEPTH), _FOUND_CHARS)
 
@@ -151,7 +151,7 @@ def _short(path: str) -> str:
     return path if len(path) <= _PATH_CHARS else f"{path[:half]}…{path[-half:]}"
 
 
-def _step_text(step: Any) -> str:
+def _step_text(step: object) -> str:
     if isinstance(step, int) and not isinstance(step, bool):
         return f"[{_brief(step, 0)}]"
     if isinstance(step, str) and len(step) <= _KEY_CHARS and _PLAIN_KEY.fullmatch(step):
@@ -159,7 +159,7 @@ def _step_text(step: Any) -> str:
     return f"[{cut(_brief(step, 0), _KEY_CHARS)}]"
 
 
-def _brief(value: Any, depth: int) -> str:
+def _brief(value: object, depth: int) -> str:
     match value:
         case str():
             return json.dumps(cut(value, 2 * _FOUND_CHARS), ensure_ascii=False)
@@ -186,7 +186,7 @@ def _members(texts: Iterable[str], size: int, depth: int) -> str:
     return ", ".join([*first, "…"] if size > len(first) else first)
 
 
-def _similar(name: Any, known: Collection[str]) -> str:
+def _similar(name: object, known: Collection[str]) -> str:
     """The one of `known` that is most like `name`; "" if none is."""
     if not isinstance(name, str) or len(name) > _SIMILAR_CHARS:
         return ""

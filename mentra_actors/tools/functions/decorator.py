@@ -1,7 +1,7 @@
 """`@tool`: a typed Python function becomes something that a model may call."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
@@ -11,6 +11,7 @@ from anyio.lowlevel import RunVar
 
 from mentra_actors.domain.tool_call import RetryMode
 from mentra_actors.errors import InvalidTool
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import Compensate, Preview, Probe, ProbeResult, Tool, ToolContext
 from mentra_actors.tools.functions.docstring import parse_docstring
 from mentra_actors.tools.functions.signature import Rename, Signature, signature_of
@@ -41,7 +42,7 @@ class ProbeRetry:
 
 
 Retry: TypeAlias = Literal["never", "safe", "idempotent"] | ProbeRetry
-Parallel: TypeAlias = bool | Callable[[Mapping[str, Any]], bool]
+Parallel: TypeAlias = bool | Callable[[Json], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +224,7 @@ def _require_functions(options: _ToolOptions, tool_name: str) -> None:
             raise InvalidTool(f"tool {tool_name!r}: {name} is a function, not {value!r}")
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: Callable[..., object]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
@@ -240,10 +241,10 @@ def _retry_of(retry: Retry, tool_name: str) -> tuple[RetryMode, Probe | None]:
 
 def _runner(
     function: Callable[..., Any], signature: Signature
-) -> Callable[[Mapping[str, Any], ToolContext], Awaitable[Any]]:
+) -> Callable[[Json, ToolContext], Awaitable[Any]]:
     is_async = inspect.iscoroutinefunction(function)
 
-    async def run(arguments: Mapping[str, Any], context: ToolContext) -> Any:
+    async def run(arguments: Json, context: ToolContext) -> Any:
         call = partial(function, **signature.keywords(arguments, context))
         if is_async:
             return await call()

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 import msgspec
 
 from mentra_actors.errors import InvalidTool
+from mentra_actors.json_types import Json
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
@@ -21,7 +22,7 @@ from mentra_actors.tools.functions.argument_faults import (
 )
 from mentra_actors.tools.functions.docstring import Docstring
 from mentra_actors.tools.functions.signature_faults import convert, faults_of_fields
-from mentra_actors.tools.results.rendering import words_of
+from mentra_actors.tools.results.rendering import error_words
 from mentra_actors.tools.schemas.json_schema import described, flat_schema, json_types
 from mentra_actors.tools.schemas.schema_check import schema_check
 from mentra_actors.tools.schemas.schema_words import parameters
@@ -46,10 +47,10 @@ class Signature:
 
     tool_name: str
     arguments_type: type[msgspec.Struct]
-    schema: Mapping[str, Any]
+    schema: Json
     context_parameter: str | None
 
-    def faults(self, arguments: Mapping[str, Any]) -> str:
+    def faults(self, arguments: Mapping[str, object]) -> str:
         """All that is wrong with the arguments of a call, as a text for the model; "" if nothing.
 
         What `keywords` takes leniently is not wrong. Never raises. Pure computation, on any
@@ -61,7 +62,7 @@ class Signature:
             return self._refusal(arguments, error)
         return ""
 
-    def keywords(self, arguments: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
+    def keywords(self, arguments: Mapping[str, object], context: ToolContext) -> dict[str, object]:
         """Validated keyword arguments of one call.
 
         Models write numbers and booleans as strings now and then, and whole arrays or objects as
@@ -80,11 +81,11 @@ class Signature:
             keywords[self.context_parameter] = context
         return keywords
 
-    def _converted(self, arguments: Any) -> msgspec.Struct:
+    def _converted(self, arguments: object) -> msgspec.Struct:
         valid: msgspec.Struct = convert(self._with_embedded_json(arguments), self.arguments_type)
         return valid
 
-    def _with_embedded_json(self, arguments: Any) -> Any:
+    def _with_embedded_json(self, arguments: object) -> Any:
         if not isinstance(arguments, Mapping):
             return arguments
         properties = self.schema["properties"]
@@ -96,8 +97,8 @@ class Signature:
                     plain[name] = _decoded(value)
         return plain
 
-    def _refusal(self, arguments: Any, error: Exception) -> str:
-        told = other_fault("arguments", words_of(error))
+    def _refusal(self, arguments: object, error: Exception) -> str:
+        told = other_fault("arguments", error_words(error))
         faults = self._faults(arguments) or [told]
         takes, has_more = parameters(self.schema), len(faults) > MAX_FAULTS
         return refusal(self.tool_name, faults[:MAX_FAULTS], takes, has_more=has_more)
@@ -114,7 +115,7 @@ class Signature:
 
 
 def signature_of(
-    function: Callable[..., Any], name: str, docstring: Docstring, rename: Rename | None = None
+    function: Callable[..., object], name: str, docstring: Docstring, rename: Rename | None = None
 ) -> Signature:
     """Read the parameters of `function`.
 
@@ -126,7 +127,7 @@ def signature_of(
     if not (inspect.isfunction(function) or inspect.ismethod(function)):
         raise InvalidTool(f"tool {name!r}: {function!r} is not a function; write one around it")
     hints = _hints(function, name)
-    fields: list[tuple[str, Any, Any]] = []
+    fields: list[tuple[str, object, object]] = []
     context_parameter = None
     for parameter in _parameters_of(function, name):
         annotation = hints.get(parameter.name, parameter.annotation)
@@ -152,8 +153,8 @@ def signature_of(
 
 
 def _described_type(
-    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
-) -> tuple[type[msgspec.Struct], dict[str, Any]]:
+    tool: str, fields: list[tuple[str, object, object]], rename: Rename | None
+) -> tuple[type[msgspec.Struct], dict[str, object]]:
     """The type of all arguments and its schema.
 
     Raises:
@@ -170,13 +171,13 @@ def _described_type(
 
 
 def _arguments_type(
-    tool: str, fields: list[tuple[str, Any, Any]], rename: Rename | None
+    tool: str, fields: list[tuple[str, object, object]], rename: Rename | None
 ) -> type[msgspec.Struct]:
     if isinstance(rename, Mapping):
         unknown = sorted({*rename} - {name for name, _, _ in fields})
         if unknown:
             raise InvalidTool(f"tool {tool!r}: rename has no parameter {', '.join(unknown)}")
-        shown: list[Any] = list(rename.values())
+        shown: list[object] = list(rename.values())
         if not all(isinstance(name, str) and _SHOWN.fullmatch(name) for name in shown):
             raise InvalidTool(f"tool {tool!r}: no provider takes all names of {shown}")
     elif rename not in ("camel", None):
@@ -189,7 +190,7 @@ def _arguments_type(
         raise InvalidTool(f"tool {tool!r}: rename cannot be used: {error}") from error
 
 
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError, SyntaxError) as error:
@@ -199,7 +200,7 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
         ) from error
 
 
-def _parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+def _parameters_of(function: Callable[..., object], name: str) -> list[inspect.Parameter]:
     parameters = list(inspect.signature(function).parameters.values())
     for parameter in parameters:
         if parameter.kind not in _PLAIN_KINDS:
@@ -211,7 +212,7 @@ def _parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Para
     return parameters
 
 
-def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, Any, Any]:
+def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, object, object]:
     default = parameter.default
     if default is None:
         annotation = annotation | None
@@ -222,7 +223,7 @@ def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[str, Any, Any
     return parameter.name, annotation, default
 
 
-def _require_json_type(field: tuple[str, Any, Any], tool: str) -> None:
+def _require_json_type(field: tuple[str, object, object], tool: str) -> None:
     try:
         probe = msgspec.defstruct("probe", [field])
         msgspec.json.Decoder(probe)

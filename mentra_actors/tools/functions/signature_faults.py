@@ -18,7 +18,7 @@ from mentra_actors.tools.functions.argument_faults import (
     unexpected_value,
     unknown_field,
 )
-from mentra_actors.tools.results.rendering import named_words_of, words_of
+from mentra_actors.tools.results.rendering import error_words, named_words_of
 from mentra_actors.tools.schemas.schema_check import SchemaCheck
 from mentra_actors.tools.schemas.schema_words import expectation, kind
 
@@ -28,7 +28,7 @@ _REASON_CHARS = 300
 _PLACE = re.compile(r"(?P<reason>.*) - at (?P<name>`key` in )?`\$(?P<rest>.*)`", re.DOTALL)
 
 
-def convert(value: Any, wanted: Any) -> Any:
+def convert(value: object, wanted: object) -> Any:
     """A value of the wanted type, taken from what a model wrote, leniently.
 
     Raises:
@@ -38,7 +38,7 @@ def convert(value: Any, wanted: Any) -> Any:
 
 
 def faults_of_fields(
-    arguments: Mapping[Any, Any], arguments_type: type[msgspec.Struct], check: SchemaCheck
+    arguments: Mapping[Any, object], arguments_type: type[msgspec.Struct], check: SchemaCheck
 ) -> list[Fault]:
     """What is missing, what is of the wrong kind, and what is unknown: all, up to some thousand.
 
@@ -58,13 +58,15 @@ def faults_of_fields(
     return [*faults, *islice(_unknown(arguments, list(fields)), MAX_FAULTS + 1)]
 
 
-def _unknown(arguments: Mapping[Any, Any], known: Sequence[str]) -> Iterator[Fault]:
+def _unknown(arguments: Mapping[Any, object], known: Sequence[str]) -> Iterator[Fault]:
     for name in arguments:
         if name not in known:
             yield unknown_field(path_text([name]), name, known=known, given=arguments)
 
 
-def _faults_of_field(name: str, value: Any, wanted: Any, check: SchemaCheck) -> Sequence[Fault]:
+def _faults_of_field(
+    name: str, value: object, wanted: object, check: SchemaCheck
+) -> Sequence[Fault]:
     try:
         convert(value, wanted)
     except Exception as error:  # noqa: BLE001 - a type's own code may raise anything
@@ -79,7 +81,7 @@ def _faults_of_field(name: str, value: Any, wanted: Any, check: SchemaCheck) -> 
     return [*found.faults, told]
 
 
-def _fault_by_type(name: str, value: Any, error: Exception, check: SchemaCheck) -> Fault:
+def _fault_by_type(name: str, value: object, error: Exception, check: SchemaCheck) -> Fault:
     """The first thing that a type refuses, in the words of the type."""
     words = _words(error)
     match = _PLACE.fullmatch(words)
@@ -95,7 +97,7 @@ def _fault_by_type(name: str, value: Any, error: Exception, check: SchemaCheck) 
 
 def _words(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return words_of(error)
+        return error_words(error)
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return named_words_of(error)
@@ -109,7 +111,7 @@ def _is_taken(error: Any, check: SchemaCheck) -> bool:
     return any(check.allows(meant, error.schema) for meant in _lenient_meanings(value))
 
 
-def _lenient_meanings(value: Any) -> Iterator[Any]:
+def _lenient_meanings(value: object) -> Iterator[object]:
     for wanted in (int, float, bool, NoneType):
         try:
             meant = convert(value, wanted)

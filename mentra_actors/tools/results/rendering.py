@@ -14,12 +14,12 @@ from mentra_actors.tools.contract import ToolError, ToolOutput
 
 __all__ = [
     "Rendered",
+    "error_words",
     "named_words_of",
     "outcome_text",
     "render_failure",
     "render_result",
     "rough_size",
-    "words_of",
 ]
 
 
@@ -36,11 +36,11 @@ _MAX_DEPTH = 1_000
 
 
 class _Unserialisable(Exception):
-    def __init__(self, value: Any, reason: str) -> None:
+    def __init__(self, value: object, reason: str) -> None:
         super().__init__(f"a value of type '{type(value).__name__}' as JSON ({reason})")
 
 
-def outcome_text(value: Any) -> str:
+def outcome_text(value: object) -> str:
     """The text of a returned value: a string as it is, None as "(no output)", else JSON.
 
     Raises:
@@ -60,7 +60,7 @@ class Rendered(NamedTuple):
     unknown: str = ""
 
 
-def render_result(value: Any, *, tool_name: str) -> Rendered:
+def render_result(value: object, *, tool_name: str) -> Rendered:
     """The outcome of a call that returned `value`, whole: pass it to `limit_outcome`.
 
     A value that JSON cannot carry gives an error for the model that names the tool and the type.
@@ -100,11 +100,11 @@ class _Counted(NamedTuple):
     """A value of which the parts are being counted; `size` has one entry, which grows."""
 
     value: Any
-    parts: Iterator[Any]
+    parts: Iterator[object]
     size: list[int]
 
 
-def rough_size(value: Any, *, most: int) -> int:
+def rough_size(value: object, *, most: int) -> int:
     """How many characters a result has as JSON, roughly; some number above `most` if it has more.
 
     Takes as long as the value has parts, of which each is counted once, however often it occurs.
@@ -133,14 +133,14 @@ def rough_size(value: Any, *, most: int) -> int:
             inside[-1].size[0] += counted.size[0]
 
 
-def _own_size(value: Any) -> int:
+def _own_size(value: object) -> int:
     kind = type(value)
     if kind is int or kind is float:
         return _PART_SIZE
     return _PART_SIZE + (len(value) if isinstance(value, str | bytes | bytearray) else 0)
 
 
-def _parts_of(value: Any) -> Iterator[Any] | None:
+def _parts_of(value: object) -> Iterator[object] | None:
     """What is in a value, or None if nothing is."""
     match value:
         case dict():
@@ -155,7 +155,7 @@ def _parts_of(value: Any) -> Iterator[Any] | None:
             return None
 
 
-def _fields_of(value: Any, names: Iterable[str]) -> Iterator[Any]:
+def _fields_of(value: object, names: Iterable[str]) -> Iterator[object]:
     return (getattr(value, name, None) for name in names)
 
 
@@ -172,7 +172,7 @@ def _attached(output: ToolOutput) -> tuple[Attachment, ...]:
     return shown
 
 
-def _output(value: Any) -> ToolOutput:
+def _output(value: object) -> ToolOutput:
     """What a tool has returned; an image or a document alone is shown with a word to it."""
     if isinstance(value, ToolOutput):
         return value
@@ -184,7 +184,7 @@ def _output(value: Any) -> ToolOutput:
 
 def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     """The outcome of a call that raised: a `ToolError`'s own text, else what was raised."""
-    words = words_of(error)
+    words = error_words(error)
     if isinstance(error, ToolError) and words:
         text = words
     elif isinstance(error, ToolError):
@@ -194,7 +194,7 @@ def render_failure(error: Exception, *, tool_name: str) -> ToolOutcome:
     return ToolOutcome(content=encodable(text), is_error=True)
 
 
-def words_of(error: BaseException) -> str:
+def error_words(error: BaseException) -> str:
     """What an error says of itself, as text that can be stored.
 
     Never raises, whatever its class does in `__str__`.
@@ -207,10 +207,10 @@ def words_of(error: BaseException) -> str:
 
 def named_words_of(error: BaseException) -> str:
     """The same, after what kind of error it is; for errors that were not meant to be read."""
-    return f"{type(error).__name__}: {words_of(error)}"
+    return f"{type(error).__name__}: {error_words(error)}"
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: object) -> str:
     if isinstance(value, str):
         return encodable(_without_middle(value))
     return "(no output)" if value is None else _json_of(value, MAX_RESULT_SIZE)
@@ -226,7 +226,7 @@ def _without_middle(text: str) -> str:
     return f"{text[:head]}\n{left_out}\n{text[-tail:]}"
 
 
-def _json_of(value: Any, most: int) -> str:
+def _json_of(value: object, most: int) -> str:
     try:
         if rough_size(value, most=most) > most:
             raise ValueError(f"it has more than {most:,} characters")
@@ -235,7 +235,7 @@ def _json_of(value: Any, most: int) -> str:
         raise _Unserialisable(value, str(error)) from error
 
 
-def _details_of(details: Any) -> str:
+def _details_of(details: object) -> str:
     if details is None:
         return ""
     try:

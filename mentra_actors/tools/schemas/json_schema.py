@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 import msgspec
+
+from mentra_actors.json_types import Json
 
 __all__ = ["described", "flat_schema", "json_types"]
 
@@ -13,7 +14,7 @@ _NAMED_SCHEMAS = frozenset({"properties", "$defs"})
 _LITERALS = frozenset({"default", "enum", "const", "examples", "required"})
 
 
-def flat_schema(named: type[Any]) -> dict[str, Any]:
+def flat_schema(named: type[object]) -> dict[str, object]:
     """Schema of a type with named fields: an object at the top, references inlined.
 
     `named` is a struct, a dataclass or a typed dict. Only types that contain themselves stay under
@@ -34,7 +35,7 @@ def flat_schema(named: type[Any]) -> dict[str, Any]:
     return schema
 
 
-def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dict[str, Any]:
+def described(schema: Json, descriptions: Mapping[str, str]) -> dict[str, object]:
     """`schema` with a description for each property that has none of its own."""
     properties = {
         name: {"description": descriptions[name], **property_schema}
@@ -45,7 +46,7 @@ def described(schema: Mapping[str, Any], descriptions: Mapping[str, str]) -> dic
     return {**schema, "properties": properties}
 
 
-def json_types(schema: Mapping[str, Any]) -> AbstractSet[str]:
+def json_types(schema: Json) -> AbstractSet[str]:
     """JSON types that a value may have; empty when it may have any."""
     if "anyOf" in schema:
         parts = [json_types(part) for part in schema["anyOf"]]
@@ -53,12 +54,12 @@ def json_types(schema: Mapping[str, Any]) -> AbstractSet[str]:
     return frozenset({schema["type"]}) if "type" in schema else frozenset()
 
 
-def _referenced(schema: Mapping[str, Any]) -> str:
+def _referenced(schema: Mapping[str, object]) -> str:
     return str(schema["$ref"]).removeprefix(_DEFINITIONS)
 
 
-def _children(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found: list[Any] = []
+def _children(schema: Json) -> list[Json]:
+    found: list[object] = []
     for key, value in schema.items():
         if key in _NAMED_SCHEMAS:
             found.extend(value.values())
@@ -67,7 +68,7 @@ def _children(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [child for child in found if isinstance(child, Mapping)]
 
 
-def _reachable(schema: Mapping[str, Any], components: Mapping[str, Any]) -> set[str]:
+def _reachable(schema: Mapping[str, object], components: Json) -> set[str]:
     found: set[str] = set()
     waiting = [schema]
     while waiting:
@@ -79,13 +80,11 @@ def _reachable(schema: Mapping[str, Any], components: Mapping[str, Any]) -> set[
     return found
 
 
-def _inlined(
-    schema: Mapping[str, Any], components: Mapping[str, Any], recursive: AbstractSet[str]
-) -> dict[str, Any]:
+def _inlined(schema: Json, components: Json, recursive: AbstractSet[str]) -> dict[str, object]:
     if "$ref" in schema and _referenced(schema) not in recursive:
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         return {**_inlined(components[_referenced(schema)], components, recursive), **beside}
-    plain: dict[str, Any] = {}
+    plain: dict[str, object] = {}
     for key, value in schema.items():
         if key in _NAMED_SCHEMAS:
             plain[key] = {
@@ -98,7 +97,9 @@ def _inlined(
     return plain
 
 
-def _inlined_value(value: Any, components: Mapping[str, Any], recursive: AbstractSet[str]) -> Any:
+def _inlined_value(
+    value: object, components: Mapping[str, object], recursive: AbstractSet[str]
+) -> object:
     if isinstance(value, Mapping):
         return _inlined(value, components, recursive)
     if isinstance(value, list | tuple):

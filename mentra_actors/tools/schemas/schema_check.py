@@ -1,6 +1,6 @@
 """A JSON Schema that is checked once, and then finds all that is wrong with arguments."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.functions.argument_faults import (
     MAX_FAULTS,
     Fault,
@@ -74,10 +75,10 @@ class Found(NamedTuple):
 class SchemaCheck:
     """Made by `schema_check`. Immutable: any number of threads may use one."""
 
-    schema: Mapping[str, Any]
+    schema: Json
     validator: Any
 
-    def found_in(self, arguments: dict[str, Any]) -> Found:
+    def found_in(self, arguments: JsonObject) -> Found:
         """All that is wrong with these arguments. Never raises."""
         errors = self.validator.iter_errors(arguments)
         return self._collected(errors, arguments, lambda _error: True)
@@ -93,7 +94,7 @@ class SchemaCheck:
         return bool(self.validator.evolve(schema=part).is_valid(value))
 
     def _collected(
-        self, errors: Iterator[Any], value: Any, counts: Callable[[Any], bool]
+        self, errors: Iterator[object], value: object, counts: Callable[[Any], bool]
     ) -> Found:
         faults: dict[Fault, None] = {}
         try:
@@ -155,7 +156,7 @@ def schema_check(input_schema: str) -> SchemaCheck:
         raise _Unusable(f"cannot be applied: {type(error).__name__}: {error}") from error
 
 
-def decoded_schema(input_schema: str) -> dict[str, Any]:
+def decoded_schema(input_schema: str) -> JsonObject:
     """A schema as a mapping; not whether it is a valid one.
 
     Raises:
@@ -171,7 +172,7 @@ def decoded_schema(input_schema: str) -> dict[str, Any]:
     return schema
 
 
-def _require_shallow(schema: dict[str, Any]) -> None:
+def _require_shallow(schema: JsonObject) -> None:
     level: list[Any] = [schema]
     for _ in range(_SCHEMA_LEVELS):
         inner = (part.values() if isinstance(part, dict) else part for part in level)
@@ -181,7 +182,7 @@ def _require_shallow(schema: dict[str, Any]) -> None:
     raise _Unusable(f"is nested too deeply, more than {_SCHEMA_LEVELS} levels")
 
 
-def _checked(schema: dict[str, Any]) -> SchemaCheck:
+def _checked(schema: JsonObject) -> SchemaCheck:
     _require_valid(schema)
     # a `$schema` would bring back the library's own keywords wherever the schema refers to itself
     schema.pop("$schema", None)
@@ -193,7 +194,7 @@ def _checked(schema: dict[str, Any]) -> SchemaCheck:
     return check
 
 
-def _require_valid(schema: dict[str, Any]) -> None:
+def _require_valid(schema: JsonObject) -> None:
     refused = jsonschema_library("jsonschema.exceptions").SchemaError
     try:
         validator_class().check_schema(schema)
@@ -202,7 +203,7 @@ def _require_valid(schema: dict[str, Any]) -> None:
         raise _Unusable(f"is no valid JSON Schema: at {error.json_path}: {reason}") from error
 
 
-def _require_references(schema: dict[str, Any]) -> None:
+def _require_references(schema: JsonObject) -> None:
     """Each `$ref` leads to a place in the schema itself, or in the specification of schemas."""
     drafts = jsonschema_library("referencing.jsonschema")
     known = jsonschema_library("jsonschema_specifications").REGISTRY
@@ -236,7 +237,7 @@ def _target(reference: str, resolver: Any) -> Any:
     raise _Unusable(f"refers to itself without end: {reference!r}")
 
 
-def _references(contents: Any) -> list[str]:
+def _references(contents: object) -> list[str]:
     if not isinstance(contents, dict):
         return []
     return [contents[name] for name in ("$ref", "$dynamicRef") if name in contents]

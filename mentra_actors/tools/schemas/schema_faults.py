@@ -24,7 +24,7 @@ Place: TypeAlias = "tuple[Place, Any] | None"
 """The steps to a value, the last one first: the arguments may be nested ten thousand deep."""
 
 
-def faults_by_schema(tool_name: str, input_schema: str, arguments: Mapping[str, Any]) -> str:
+def faults_by_schema(tool_name: str, input_schema: str, arguments: Mapping[str, object]) -> str:
     """The text for the model on arguments that do not fit `input_schema`; "" if they fit.
 
     Never raises: what cannot be checked is refused. Pure computation, on any thread: some 0.1 ms,
@@ -46,7 +46,7 @@ def faults_by_schema(tool_name: str, input_schema: str, arguments: Mapping[str, 
     return refusal(tool_name, faults[:MAX_FAULTS], takes, has_more=has_more)
 
 
-def _found(check: SchemaCheck, arguments: Any) -> Found:
+def _found(check: SchemaCheck, arguments: object) -> Found:
     if not isinstance(arguments, Mapping):
         return Found([unexpected_value("arguments", "object", arguments)])
     found = check.found_in(dict(arguments))
@@ -56,9 +56,9 @@ def _found(check: SchemaCheck, arguments: Any) -> Found:
     return Found([*unsendable, *by_schema], "" if unsendable else found.gave_up)
 
 
-def _faults_as_json(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
+def _faults_as_json(arguments: Mapping[Any, object]) -> Iterator[Fault]:
     """Names that are no strings and values that JSON has not, wherever they are."""
-    waiting: deque[tuple[Any, Place]] = deque([(arguments, None)])
+    waiting: deque[tuple[object, Place]] = deque([(arguments, None)])
     seen: set[int] = set()
     while waiting:
         value, place = waiting.popleft()
@@ -71,7 +71,7 @@ def _faults_as_json(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
             waiting.extend((part, (place, step)) for step, part in steps)
 
 
-def _faults_of_names(value: Any, place: Place) -> Iterator[Fault]:
+def _faults_of_names(value: object, place: Place) -> Iterator[Fault]:
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
@@ -79,15 +79,15 @@ def _faults_of_names(value: Any, place: Place) -> Iterator[Fault]:
                 yield other_fault(path, f"expected a string as name; got {shown(name)}")
 
 
-def _faults_of_scalar(value: Any, place: Place) -> Iterator[Fault]:
+def _faults_of_scalar(value: object, place: Place) -> Iterator[Fault]:
     if isinstance(value, float) and not math.isfinite(value):
         yield unexpected_value(path_text(_steps(place)), "a number that JSON has", value)
     elif not isinstance(value, str | int | float | None):
         yield unexpected_value(path_text(_steps(place)), "a value that JSON has", value)
 
 
-def _steps(place: Place) -> list[Any]:
-    steps: list[Any] = []
+def _steps(place: Place) -> list[object]:
+    steps: list[object] = []
     while place is not None:
         place, step = place
         steps.append(step)

@@ -19,6 +19,7 @@ from functools import cache
 from types import NoneType
 from typing import Any
 
+from mentra_actors.json_types import Json
 from mentra_actors.tools.schemas.jsonschema_library import jsonschema_library
 from mentra_actors.tools.schemas.schema_words import resolved, tags_of
 
@@ -46,8 +47,8 @@ _TYPES: Mapping[str, type] = {
     "null": NoneType,
 }
 
-Errors = Iterator[Any]
-Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Errors | None]
+Errors = Iterator[object]
+Keyword = Callable[[Any, Any, Any, Json], Errors | None]
 
 
 class TooManySteps(Exception):
@@ -55,13 +56,13 @@ class TooManySteps(Exception):
 
 
 class _Run:
-    def __init__(self, value: Any, root: Mapping[str, Any]) -> None:
+    def __init__(self, value: object, root: Mapping[str, object]) -> None:
         self.value = value
         self.root = root
         self.steps = 0
         self.allowed_steps = MAX_STEPS
         # by the identity of value and form; the value is kept, so that its identity stays its own
-        self.fits: dict[tuple[int, int], tuple[Any, bool]] = {}
+        self.fits: dict[tuple[int, int], tuple[object, bool]] = {}
 
     def step(self) -> None:
         _require_room()
@@ -84,7 +85,7 @@ def _require_room() -> None:
 
 
 @contextmanager
-def checking(value: Any, root: Mapping[str, Any]) -> Iterator[None]:
+def checking(value: object, root: Mapping[str, object]) -> Iterator[None]:
     """In this block the errors of a value are looked for, by the keywords of `validator_class`."""
     token = _RUN.set(_Run(value, root))
     try:
@@ -114,7 +115,7 @@ def validator_class() -> Any:
 class _JsonTypes:
     """The types of JSON, as the library asks for them. Its own table is in Rust, see above."""
 
-    def is_type(self, value: Any, name: str) -> bool:
+    def is_type(self, value: object, name: str) -> bool:
         """Whether a decoded value is of the type; a number without fraction is an integer."""
         match name:
             case "integer":
@@ -126,7 +127,7 @@ class _JsonTypes:
                 return isinstance(value, _TYPES[name])
 
 
-def _members(value: Any) -> int:
+def _members(value: object) -> int:
     """How many values are in a value."""
     count, waiting = 0, [value]
     while waiting:
@@ -137,25 +138,29 @@ def _members(value: Any) -> int:
     return count
 
 
-def _error(message: str, **details: Any) -> Any:
+def _error(message: str, **details: object) -> object:
     return jsonschema_library("jsonschema.exceptions").ValidationError(message, **details)
 
 
 def _counted(keyword: Keyword) -> Keyword:
-    def counted(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Errors:
+    def counted(
+        validator: object, value: object, instance: object, schema: Mapping[str, object]
+    ) -> Errors:
         _RUN.get().step()
         yield from keyword(validator, value, instance, schema) or ()
 
     return counted
 
 
-def _required(_validator: Any, names: Sequence[str], instance: Any, _schema: Any) -> Errors:
+def _required(
+    _validator: object, names: Sequence[str], instance: object, _schema: object
+) -> Errors:
     if isinstance(instance, dict):
         yield from (_error("missing", path=[name]) for name in names if name not in instance)
 
 
 def _properties(
-    validator: Any, parts: Mapping[str, Any], instance: Any, _schema: Mapping[str, Any]
+    validator: Any, parts: Mapping[str, object], instance: Any, _schema: Mapping[str, object]
 ) -> Errors:
     if not isinstance(instance, dict):
         return
@@ -166,9 +171,7 @@ def _properties(
             yield from validator.descend(instance[name], part, path=name)
 
 
-def _additional_properties(
-    validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]
-) -> Errors:
+def _additional_properties(validator: Any, allowed: Any, instance: object, schema: Json) -> Errors:
     if not isinstance(instance, dict):
         return
     known = schema.get("properties", {})
@@ -182,7 +185,9 @@ def _additional_properties(
             yield from validator.descend(value, allowed, path=name)
 
 
-def _unique_items(_validator: Any, is_asked: Any, instance: Any, _schema: Any) -> Errors:
+def _unique_items(
+    _validator: object, is_asked: object, instance: object, _schema: object
+) -> Errors:
     """In linear time; the library compares each item with each other one."""
     if not is_asked or not isinstance(instance, list):
         return
@@ -190,7 +195,7 @@ def _unique_items(_validator: Any, is_asked: Any, instance: Any, _schema: Any) -
         yield _error("has equal items")
 
 
-def _frozen(value: Any) -> Hashable:
+def _frozen(value: object) -> Hashable:
     """Equal for equal values of JSON: 1 is 1.0, and is not true."""
     if isinstance(value, dict):
         return ("object", frozenset((name, _frozen(part)) for name, part in value.items()))
@@ -199,12 +204,16 @@ def _frozen(value: Any) -> Hashable:
     return (isinstance(value, bool), value)
 
 
-def _any_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+def _any_of(
+    validator: object, forms: Sequence[object], instance: object, _schema: object
+) -> Errors:
     if not any(_fits(validator, form, instance) for form in forms):
         yield from _errors_of_the_meant(validator, forms, instance)
 
 
-def _one_of(validator: Any, forms: Sequence[Any], instance: Any, _schema: Any) -> Errors:
+def _one_of(
+    validator: object, forms: Sequence[object], instance: object, _schema: object
+) -> Errors:
     fitting = sum(_fits(validator, form, instance) for form in forms)
     if fitting == 0:
         yield from _errors_of_the_meant(validator, forms, instance)
@@ -222,7 +231,7 @@ def _fits(validator: Any, form: Any, instance: Any) -> bool:
     return run.fits[key][1]
 
 
-def _errors_of_the_meant(validator: Any, forms: Sequence[Any], instance: Any) -> Errors:
+def _errors_of_the_meant(validator: Any, forms: Sequence[object], instance: Any) -> Errors:
     """The errors of the form that the value comes closest to; one error if that is not plain."""
     root = _RUN.get().root
     ranks = [_closeness(validator, resolved(form, root), instance) for form in forms]
@@ -243,7 +252,7 @@ def _errors_of_the_meant(validator: Any, forms: Sequence[Any], instance: Any) ->
 _OTHER_TYPE, _OTHER_TAG, _SAME_TYPE, _SAME_TAG = range(4)
 
 
-def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
+def _closeness(validator: Any, form: Json, instance: Any) -> int:
     types = form.get("type", [])
     names = [types] if isinstance(types, str) else types
     if names and not any(validator.is_type(instance, name) for name in names):
@@ -255,7 +264,7 @@ def _closeness(validator: Any, form: Mapping[str, Any], instance: Any) -> int:
     return _OTHER_TAG if is_other else _SAME_TAG
 
 
-def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: Any) -> bool:
+def _is_wrong_tag(name: str, forms: Sequence[Json], instance: object) -> bool:
     """Whether each form has this tag and must have it, and the value has it not, or another."""
     if not isinstance(instance, dict) or any(name not in tags_of(form) for form in forms):
         return False
@@ -264,7 +273,7 @@ def _is_wrong_tag(name: str, forms: Sequence[Mapping[str, Any]], instance: Any) 
     return all(tags_of(form)[name] != instance[name] for form in forms)
 
 
-def _error_of_tag(name: str, tags: Sequence[Any], instance: Mapping[str, Any]) -> Any:
+def _error_of_tag(name: str, tags: Sequence[object], instance: Mapping[str, object]) -> object:
     allowed = {"enum": tags}
     if name not in instance:
         return _error(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
+from mentra_actors.json_types import Json, JsonObject
 from mentra_actors.tools.functions.argument_faults import cut, shown
 
 __all__ = ["expectation", "kind", "parameters", "resolved", "tags_of"]
@@ -28,7 +28,7 @@ _BOUNDS = (
 )
 
 
-def parameters(schema: Mapping[str, Any]) -> str:
+def parameters(schema: Json) -> str:
     """What a tool with this input schema takes: each name, its kind, and whether it must be."""
     properties = schema.get("properties", {})
     required = schema.get("required", [])
@@ -42,12 +42,12 @@ def parameters(schema: Mapping[str, Any]) -> str:
     return "no arguments" if schema.get("additionalProperties") is False else "any arguments"
 
 
-def kind(schema: Any, root: Mapping[str, Any]) -> str:
+def kind(schema: object, root: Json) -> str:
     """The types that a value may have, or the values themselves: `integer or null`."""
     return _kind(schema, root, _DEPTH)
 
 
-def expectation(schema: Any, root: Mapping[str, Any]) -> str:
+def expectation(schema: object, root: Mapping[str, object]) -> str:
     """All that is expected of a value itself: its kind, bounds, pattern and format."""
     form = resolved(schema, root)
     words = [kind(form, root)]
@@ -61,7 +61,7 @@ def expectation(schema: Any, root: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(schema: object, root: Mapping[str, object]) -> Json:
     """The schema that a `$ref` within `root` leads to; an empty one if it leads elsewhere."""
     for _ in range(_REFERENCE_HOPS):
         if not isinstance(schema, Mapping):
@@ -72,9 +72,9 @@ def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def tags_of(form: Mapping[str, Any]) -> dict[str, Any]:
+def tags_of(form: Json) -> JsonObject:
     """Properties of an object that may have one value only: they tell the forms apart."""
-    tags: dict[str, Any] = {}
+    tags: JsonObject = {}
     for name, part in form.get("properties", {}).items():
         if isinstance(part, Mapping) and "const" in part:
             tags[name] = part["const"]
@@ -83,7 +83,7 @@ def tags_of(form: Mapping[str, Any]) -> dict[str, Any]:
     return tags
 
 
-def _kind(schema: Any, root: Mapping[str, Any], depth: int) -> str:
+def _kind(schema: object, root: Mapping[str, object], depth: int) -> str:
     form = resolved(schema, root)
     if "const" in form:
         return shown(form["const"])
@@ -98,7 +98,7 @@ def _kind(schema: Any, root: Mapping[str, Any], depth: int) -> str:
     return _kind_of_forms(form, root, depth) or "any"
 
 
-def _kind_of_forms(form: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> str:
+def _kind_of_forms(form: Json, root: Json, depth: int) -> str:
     forms = form.get("anyOf") or form.get("oneOf") or []
     if not depth or not forms:
         return ""
@@ -106,7 +106,7 @@ def _kind_of_forms(form: Mapping[str, Any], root: Mapping[str, Any], depth: int)
     return " or ".join(dict.fromkeys(kinds)) + (" or …" if len(forms) > _FORMS else "")
 
 
-def _members(form: Mapping[str, Any]) -> str:
+def _members(form: Json) -> str:
     """The fields that an object must have, those that tell its form with their only value."""
     tags = tags_of(form)
     names = [
@@ -116,15 +116,15 @@ def _members(form: Mapping[str, Any]) -> str:
     return " with " + ", ".join(names) if names else ""
 
 
-def _bound(text: str, value: Any) -> str:
+def _bound(text: str, value: object) -> str:
     words = text.format(shown(value))
     return words.removesuffix("s") if value == 1 else words
 
 
-def _target(reference: Any, root: Mapping[str, Any]) -> Any:
+def _target(reference: object, root: Mapping[str, object]) -> object:
     if not isinstance(reference, str) or not reference.startswith("#"):
         return {}
-    target: Any = root
+    target: object = root
     for step in reference.removeprefix("#").split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if not isinstance(target, Mapping) or name not in target:

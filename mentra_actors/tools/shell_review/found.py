@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from mentra_actors.tools.shell_review.grammar import ParsedText
+from mentra_actors.tools.shell_review.grammar import ParsedText, SyntaxNode
 from mentra_actors.tools.shell_review.words import WORD_NODES, Word, word_of, words_of
 
 __all__ = ["Assignment", "FoundCommand", "FoundText", "Redirect", "found_in"]
@@ -84,7 +83,7 @@ def found_in(tree: ParsedText) -> FoundText:
     return found
 
 
-def _command(node: Any, found: FoundText, by_node: dict[int, FoundCommand]) -> None:
+def _command(node: SyntaxNode, found: FoundText, by_node: dict[int, FoundCommand]) -> None:
     command = FoundCommand()
     words: list[Word] = []
     for child in node.children:
@@ -99,7 +98,7 @@ def _command(node: Any, found: FoundText, by_node: dict[int, FoundCommand]) -> N
     by_node[node.id] = command
 
 
-def _redirected(node: Any, found: FoundText, by_node: dict[int, FoundCommand]) -> None:
+def _redirected(node: SyntaxNode, found: FoundText, by_node: dict[int, FoundCommand]) -> None:
     """Redirects after a command are kept as ones of their own; texts go to its command."""
     command = FoundCommand()
     for child in node.children:
@@ -109,13 +108,13 @@ def _redirected(node: Any, found: FoundText, by_node: dict[int, FoundCommand]) -
     found.commands.append(command)
 
 
-def _lone_redirect(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _lone_redirect(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     command = FoundCommand()
     _redirect(node, command)
     found.commands.append(command)
 
 
-def _redirect(node: Any, command: FoundCommand) -> None:
+def _redirect(node: SyntaxNode, command: FoundCommand) -> None:
     if node.type == "heredoc_redirect":
         body = next((child for child in node.children if child.type == "heredoc_body"), None)
         command.given.append(body.text.decode() if body else "")
@@ -139,17 +138,17 @@ def _redirect(node: Any, command: FoundCommand) -> None:
         command.apart.extend(later)
 
 
-def _assigned(node: Any) -> Assignment:
+def _assigned(node: SyntaxNode) -> Assignment:
     name, *rest = node.children
     value = word_of(rest[-1]) if len(rest) > 1 else Word("")
     return Assignment(name.text.decode(), value)
 
 
-def _assignment(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _assignment(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     found.commands.append(FoundCommand(assignments=[_assigned(node)]))
 
 
-def _declaration(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _declaration(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     command = FoundCommand()
     words: list[Word] = []
     for child in node.children:
@@ -161,13 +160,13 @@ def _declaration(node: Any, found: FoundText, _by_node: dict[int, FoundCommand])
     found.commands.append(command)
 
 
-def _loop(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _loop(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     name = next((child for child in node.children if child.type == "variable_name"), node)
     assigned = Assignment(name.text.decode(), Word("", is_exact=False))
     found.commands.append(FoundCommand(assignments=[assigned]))
 
 
-def _function(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _function(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     name = next((child for child in node.children if child.type == "word"), node).text
     body = node.children[-1]
     calls = [one for one in _below(body) if one.type == "command_name" and one.text == name]
@@ -175,23 +174,23 @@ def _function(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) ->
         found.bombs = True
 
 
-def _expansion(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _expansion(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     """`${x@P}`, `${!x}`, `${x:y}` and `${x[y]}` run or read what is in a variable."""
     if not _SIMPLE_EXPANSION.fullmatch(node.text.decode()):
         found.doubts.append(f"{node.text.decode()} may run what a variable holds")
 
 
-def _arithmetic(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _arithmetic(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     if not re.fullmatch(rb"\$\(\([0-9\s+*/%()-]*\)\)", node.text):
         found.doubts.append("a sum runs the commands in its variables")
 
 
-def _subscript(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _subscript(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     if not _PLAIN_SUBSCRIPT.fullmatch(node.text.decode()):
         found.doubts.append("the index of a list may run what a variable holds")
 
 
-def _test(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
+def _test(node: SyntaxNode, found: FoundText, _by_node: dict[int, FoundCommand]) -> None:
     operators = {one.text.decode() for one in _below(node) if not one.children}
     first = node.children[0].text
     is_risk = operators & _NUMBER_TESTS if first == b"[[" else _splits(node)
@@ -199,7 +198,7 @@ def _test(node: Any, found: FoundText, _by_node: dict[int, FoundCommand]) -> Non
         found.doubts.append("a test may run the commands in its variables")
 
 
-def _splits(test: Any) -> bool:
+def _splits(test: SyntaxNode) -> bool:
     """Whether a variable could be several words of a test, such as `-v` and a list's index."""
     open_nodes = list(test.children)
     while open_nodes:
@@ -212,7 +211,7 @@ def _splits(test: Any) -> bool:
     return False
 
 
-def _below(node: Any) -> Iterator[Any]:
+def _below(node: SyntaxNode) -> Iterator[SyntaxNode]:
     open_nodes = [node]
     while open_nodes:
         one = open_nodes.pop()
@@ -220,7 +219,7 @@ def _below(node: Any) -> Iterator[Any]:
         open_nodes.extend(one.children)
 
 
-def _give(node: Any, by_node: dict[int, FoundCommand], found: FoundText) -> None:
+def _give(node: SyntaxNode, by_node: dict[int, FoundCommand], found: FoundText) -> None:
     """The text of a here-document goes to all commands before it, words after it to the one."""
     texts, later = by_node[node.id].given, by_node[node.id].later
     if by_node[node.id].apart:
@@ -236,7 +235,7 @@ def _give(node: Any, by_node: dict[int, FoundCommand], found: FoundText) -> None
             by_node[one.id].given.extend(texts)
 
 
-def _connect(pipeline: Any, by_node: dict[int, FoundCommand]) -> None:
+def _connect(pipeline: SyntaxNode, by_node: dict[int, FoundCommand]) -> None:
     """What `echo` and `printf` say goes to the commands after them."""
     said: list[str] = []
     for child in pipeline.children:

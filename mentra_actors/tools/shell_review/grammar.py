@@ -2,11 +2,11 @@
 
 import importlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
-__all__ = ["MAX_COMMAND_BYTES", "ParsedText", "parse_text"]
+__all__ = ["MAX_COMMAND_BYTES", "ParsedText", "SyntaxNode", "parse_text"]
 
 MAX_COMMAND_BYTES = 64 * 1024
 """Longer commands are not parsed."""
@@ -19,6 +19,65 @@ _HOW_TO_INSTALL = (
 )
 
 
+class SyntaxNode(Protocol):
+    """What is read of a part of a shell text; the library's own nodes have it."""
+
+    @property
+    def id(self) -> int:
+        """A number that no other node of the tree has."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """The name that the grammar gives to such a part."""
+        ...
+
+    @property
+    def text(self) -> bytes:
+        """All that stands in it, the whole text being bytes."""
+        ...
+
+    @property
+    def start_byte(self) -> int:
+        """Where it begins in the whole text."""
+        ...
+
+    @property
+    def end_byte(self) -> int:
+        """The place after its last byte."""
+        ...
+
+    @property
+    def is_named(self) -> bool:
+        """False for a mere sign, such as a bracket."""
+        ...
+
+    @property
+    def is_missing(self) -> bool:
+        """True if the library only thinks that it should be there."""
+        ...
+
+    @property
+    def is_error(self) -> bool:
+        """True if it fits nothing that the grammar knows."""
+        ...
+
+    @property
+    def has_error(self) -> bool:
+        """True if it is an error, or something in it is."""
+        ...
+
+    @property
+    def children(self) -> Sequence["SyntaxNode"]:
+        """Its parts in their order."""
+        ...
+
+    @property
+    def named_children(self) -> Sequence["SyntaxNode"]:
+        """Those of its parts that are no mere signs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedText:
     """A tree, or why there is none. `nodes` are all of it, each before what is in it.
@@ -26,9 +85,9 @@ class ParsedText:
     `parents` are by the id of a node: the library looks for one from the root each time.
     """
 
-    root: Any = None
-    nodes: tuple[Any, ...] = ()
-    parents: Mapping[int, Any] = field(default_factory=dict)
+    root: SyntaxNode | None = None
+    nodes: tuple[SyntaxNode, ...] = ()
+    parents: Mapping[int, SyntaxNode] = field(default_factory=dict)
     fault: str = ""
 
 
@@ -48,9 +107,9 @@ def parse_text(text: str) -> ParsedText:
     return _walked(root)
 
 
-def _walked(root: Any) -> ParsedText:
-    nodes: list[Any] = []
-    parents: dict[int, Any] = {}
+def _walked(root: SyntaxNode) -> ParsedText:
+    nodes: list[SyntaxNode] = []
+    parents: dict[int, SyntaxNode] = {}
     open_nodes = [(root, 0)]
     while open_nodes:
         node, depth = open_nodes.pop()

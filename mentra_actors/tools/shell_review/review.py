@@ -254,7 +254,7 @@ def _looks_like_file(shown: str) -> bool:
 
 def _simple_words(command: str, tree: ParsedText) -> tuple[str, ...]:
     """The words that two readers agree on: the grammar, and a stricter one of our own."""
-    if [node.type for node in tree.root.children] != ["command"]:
+    if tree.root is None or [node.type for node in tree.root.children] != ["command"]:
         return ()
     found = found_in(tree).commands
     words = plain_words(command)

@@ -8,9 +8,8 @@ if each byte of the text is in it, words are parted by blanks, and each kind of 
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
-from mentra_actors.tools.shell_review.grammar import ParsedText
+from mentra_actors.tools.shell_review.grammar import ParsedText, SyntaxNode
 from mentra_actors.tools.shell_review.name_lists import names_of
 from mentra_actors.tools.shell_review.words import WORD_NODES
 
@@ -54,11 +53,14 @@ _QUOTES = frozenset({"string", "raw_string", "ansi_c_string", "command_substitut
 
 def tree_fault(tree: ParsedText) -> str:
     """Why the tree is not to be believed; empty if it is."""
-    text = tree.root.text
-    if tree.root.has_error:
+    root = tree.root
+    if root is None:
+        return tree.fault
+    text = root.text
+    if root.has_error:
         return "the command is no shell text that could be understood"
     for node in tree.nodes:
-        fault = _node_fault(node, tree.parents.get(node.id))
+        fault = _node_fault(node, tree.parents.get(node.id, root))
         if node.type == "comment" and not _BEFORE_COMMENT.fullmatch(_byte_before(node, text)):
             fault = "what seems a comment is none"
         if node.type == "file_redirect" and _is_numbered(node, text):
@@ -68,17 +70,17 @@ def tree_fault(tree: ParsedText) -> str:
     return _gap_fault(tree, text)
 
 
-def _is_numbered(node: Any, text: bytes) -> bool:
+def _is_numbered(node: SyntaxNode, text: bytes) -> bool:
     """Whether shells read digits before it as its number, and the grammar as a word."""
     before = bytes(text[max(0, node.start_byte - 20) : node.start_byte])
     return bool(_NUMBER.search(before)) and node.children[0].type != "file_descriptor"
 
 
-def _byte_before(node: Any, text: bytes) -> bytes:
+def _byte_before(node: SyntaxNode, text: bytes) -> bytes:
     return bytes(text[node.start_byte - 1 : node.start_byte]) if node.start_byte else b""
 
 
-def _node_fault(node: Any, parent: Any) -> str:
+def _node_fault(node: SyntaxNode, parent: SyntaxNode) -> str:
     if node.is_missing or node.is_error:
         return "the command is no shell text that could be understood"
     if node.is_named and node.type not in _KNOWN_NODES:
@@ -97,7 +99,7 @@ def _runs_unseen(kind: str, text: bytes) -> bool:
     return kind not in _LITERAL and bool(_SUBSTITUTION.search(text))
 
 
-def _parting_fault(node: Any) -> str:
+def _parting_fault(node: SyntaxNode) -> str:
     """Words that are parted by no blank, or by a line end, are not what they seem."""
     text = node.text
     for one, following in pairwise(node.children):
@@ -114,7 +116,7 @@ def _parting_fault(node: Any) -> str:
     return ""
 
 
-def _begins_word(node: Any) -> bool:
+def _begins_word(node: SyntaxNode) -> bool:
     is_numbered = node.type == "file_redirect" and node.children[0].type == "file_descriptor"
     return node.type in _WORDS or is_numbered
 
@@ -144,32 +146,32 @@ def _gap_fault(tree: ParsedText, text: bytes) -> str:
     return "" if _GAP.fullmatch(rest) else "a part is not understood"
 
 
-def _is_part_of_loose(node: Any, tree: ParsedText) -> bool:
+def _is_part_of_loose(node: SyntaxNode, tree: ParsedText) -> bool:
     parent = tree.parents.get(node.id)
     return parent is not None and parent.type in _LOOSE
 
 
-def _word(node: Any, _parent: Any) -> str:
+def _word(node: SyntaxNode, _parent: SyntaxNode) -> str:
     text = node.text.decode()
     if _NOT_IN_WORDS.search(text) or text.endswith("\\") or "\\\n" in text:
         return "a word holds what would end it"
     return ""
 
 
-def _ansi(node: Any, _parent: Any) -> str:
+def _ansi(node: SyntaxNode, _parent: SyntaxNode) -> str:
     if re.search(r"(?<!\\)(?:\\\\)*\\'", node.text.decode()):
         return "shells read an escaped quote in $'…' differently"
     return ""
 
 
-def _substitution(node: Any, _parent: Any) -> str:
+def _substitution(node: SyntaxNode, _parent: SyntaxNode) -> str:
     text = node.text.decode()
     if text.startswith("`") and ("\\" in text or "#" in text or text.count("`") != 2):  # noqa: PLR2004
         return "escapes and comments in backquotes are not reviewed"
     return ""
 
 
-def _expansion(node: Any, _parent: Any) -> str:
+def _expansion(node: SyntaxNode, _parent: SyntaxNode) -> str:
     """In `"${x:-'$(y)'}"` the inner quotes are none, and `y` runs."""
     open_nodes = list(node.children)
     while open_nodes:
@@ -181,19 +183,19 @@ def _expansion(node: Any, _parent: Any) -> str:
     return ""
 
 
-def _arithmetic(node: Any, _parent: Any) -> str:
+def _arithmetic(node: SyntaxNode, _parent: SyntaxNode) -> str:
     if not node.text.startswith(b"$((") or not node.text.endswith(b"))"):
         return "shells read $[…] differently"
     return ""
 
 
-def _compound(node: Any, _parent: Any) -> str:
+def _compound(node: SyntaxNode, _parent: SyntaxNode) -> str:
     if node.text.startswith(b"(("):
         return "shells read ((…)) differently"
     return ""
 
 
-def _test(node: Any, _parent: Any) -> str:
+def _test(node: SyntaxNode, _parent: SyntaxNode) -> str:
     """`[ a && b ]` and `[[ a > b ]]` run `b` and write it, each in one of the shells."""
     open_nodes = list(node.children)
     while open_nodes:
@@ -206,7 +208,7 @@ def _test(node: Any, _parent: Any) -> str:
     return ""
 
 
-def _heredoc(node: Any, parent: Any) -> str:
+def _heredoc(node: SyntaxNode, parent: SyntaxNode) -> str:
     parts = {child.type: child for child in node.children}
     begin, body, end = (parts.get(f"heredoc_{name}") for name in ("start", "body", "end"))
     if begin is None or end is None or not _PLAIN_END.fullmatch(begin.text.decode()):
@@ -223,7 +225,7 @@ def _heredoc(node: Any, parent: Any) -> str:
     return "several here-documents in one line" if line.count("<<") > 1 else ""
 
 
-def _unseen_in(body: Any) -> bool:
+def _unseen_in(body: SyntaxNode | None) -> bool:
     """Whether the text between the parts of a body that are known runs something."""
     if body is None:
         return False
@@ -234,7 +236,7 @@ def _unseen_in(body: Any) -> bool:
     return bool(_SUBSTITUTION.search(text + body.text[place - body.start_byte :]))
 
 
-_CHECKS: dict[str, Callable[[Any, Any], str]] = {
+_CHECKS: dict[str, Callable[[SyntaxNode, SyntaxNode], str]] = {
     "word": _word,
     "ansi_c_string": _ansi,
     "command_substitution": _substitution,

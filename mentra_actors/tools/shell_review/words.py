@@ -2,8 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
+from mentra_actors.tools.shell_review.grammar import SyntaxNode
 from mentra_actors.tools.shell_review.name_lists import names_of
 
 __all__ = ["WORD_NODES", "Word", "ansi_text", "plain_words", "word_of", "words_of"]
@@ -73,7 +73,7 @@ class _Part:
     splits: bool = False
 
 
-def words_of(node: Any) -> tuple[Word, ...]:
+def words_of(node: SyntaxNode) -> tuple[Word, ...]:
     """The words that one argument of the tree makes: several, if it has braces."""
     word = word_of(node)
     if word.is_exact or "{" not in word.shown or "${" in word.shown:
@@ -82,7 +82,7 @@ def words_of(node: Any) -> tuple[Word, ...]:
     return (word, *(Word(piece, is_exact=False) for piece in pieces))
 
 
-def word_of(node: Any) -> Word:
+def word_of(node: SyntaxNode) -> Word:
     """One argument, command name, value or target of the tree as a word."""
     parts = _parts(node)
     shown = "".join(part.shown for part in parts)
@@ -99,7 +99,7 @@ def word_of(node: Any) -> Word:
     return Word(shown, is_exact=False, prefix=prefix)
 
 
-def _has_braces(node: Any) -> bool:
+def _has_braces(node: SyntaxNode) -> bool:
     """Whether the shell might make several words of it."""
     parts = [node, *node.children, *(one for child in node.children for one in child.children)]
     if any(part.type == "brace_expression" for part in parts):
@@ -108,7 +108,7 @@ def _has_braces(node: Any) -> bool:
     return "{" in bare and ("," in bare or ".." in bare)
 
 
-def _parts(node: Any) -> list[_Part]:
+def _parts(node: SyntaxNode) -> list[_Part]:
     if node.type in {"concatenation", "command_name"} and node.children:
         return [part for child in node.children for part in _parts(child)]
     reader = _READERS.get(node.type)
@@ -116,7 +116,7 @@ def _parts(node: Any) -> list[_Part]:
     return [reader(text, node)] if reader else [_Part(text, is_exact=False, splits=True)]
 
 
-def _bare(text: str, _node: Any) -> _Part:
+def _bare(text: str, _node: SyntaxNode) -> _Part:
     shown, pattern = "", None
     characters = iter(text)
     for character in characters:
@@ -134,14 +134,14 @@ def _bare(text: str, _node: Any) -> _Part:
     return _Part(shown)
 
 
-def _quoted(text: str, node: Any) -> _Part:
+def _quoted(text: str, node: SyntaxNode) -> _Part:
     known = node.named_children
     if all(child.type == "string_content" for child in known):
         return _Part(_unescaped(text[1:-1]))
     begin = node.children[0].end_byte
     inexact = next(child for child in known if child.type != "string_content")
     before = node.text[begin - node.start_byte : inexact.start_byte - node.start_byte].decode()
-    several = any("@" in child.text.decode() for child in known if child is not None)
+    several = any("@" in child.text.decode() for child in known)
     return _Part(_unescaped(text[1:-1]), is_exact=False, prefix=_unescaped(before), splits=several)
 
 
@@ -150,11 +150,11 @@ def _unescaped(text: str) -> str:
     return re.sub(r'\\([$`"\\])', r"\1", text)
 
 
-def _raw(text: str, _node: Any) -> _Part:
+def _raw(text: str, _node: SyntaxNode) -> _Part:
     return _Part(text[1:-1])
 
 
-def _ansi(text: str, _node: Any) -> _Part:
+def _ansi(text: str, _node: SyntaxNode) -> _Part:
     return _Part(ansi_text(text[2:-1]))
 
 
@@ -174,7 +174,7 @@ def _ansi_character(match: re.Match[str]) -> str:
     return chr(code) if code <= _LAST_CHARACTER else match.group()
 
 
-def _number(text: str, _node: Any) -> _Part:
+def _number(text: str, _node: SyntaxNode) -> _Part:
     return _Part(text)
 
 

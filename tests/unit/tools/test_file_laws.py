@@ -19,7 +19,7 @@ from mentra_actors.tools.file_tools.edits import Edit, applied, splices_of
 from mentra_actors.tools.file_tools.globs import glob_matcher
 from mentra_actors.tools.file_tools.search_worker import Search
 from mentra_actors.tools.file_tools.searching import SearchOptions
-from mentra_actors.tools.file_tools.text_format import text_of
+from mentra_actors.tools.file_tools.text_format import decoded_text
 from tests.unit.tools.file_worlds import by_name, directory, plant, tree_of
 
 pytestmark = pytest.mark.anyio
@@ -176,7 +176,7 @@ def test_an_edit_of_a_line_leaves_all_other_bytes(lines, data):
 def test_reading_and_writing_back_changes_no_byte(text, encoding):
     """Encoding, byte order mark and line endings are somebody's choice."""
     content = text.encode(encoding)
-    found = text_of(content)
+    found = decoded_text(content)
 
     assert found.encoded(found.text) == content
 

@@ -81,7 +81,7 @@ __all__ = ["AGENT", "MAX_PROMPT_CHARS", "decide"]
 
 _Events = Sequence[e.AgentEvent]
 
-_ANSWERS: Mapping[type[Any], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
+_ANSWERS: Mapping[type[object], Callable[[Any, AgentState, e.AgentProfile], _Events]] = {
     c.AcceptPrompt: accept_prompt,
     c.HandOverMail: lambda command, state, _: hand_over_mail(command, state),
     c.QueueInput: lambda command, state, _: queue_input(command, state),

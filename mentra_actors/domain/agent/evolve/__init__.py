@@ -3,9 +3,7 @@
 Each event class has one step, found by its class; a law says that none is missing.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent import events as e
 from mentra_actors.domain.agent.evolve.branching import BRANCHING_STEPS
 from mentra_actors.domain.agent.evolve.calls import CALL_STEPS
@@ -17,7 +15,7 @@ from mentra_actors.domain.agent.state import AgentState
 
 __all__ = ["STEPS", "evolve"]
 
-STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+STEPS: Steps[AgentState] = {
     **INPUT_STEPS,
     **RUN_STEPS,
     **CALL_STEPS,

@@ -1,10 +1,8 @@
 """State after an agent became another one, and after words were put in place."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import branching as e
 from mentra_actors.domain.agent.state import AgentState, Resumable, ToolCall, idempotency_key
@@ -57,7 +55,7 @@ def _after_edit(resumable: Resumable | None, event: e.ConversationEdited) -> Res
     return _replace(resumable, boundary="start", answer="")
 
 
-BRANCHING_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+BRANCHING_STEPS: Steps[AgentState] = {
     e.AgentBranched: _branched,
     e.ConversationEdited: _edited,
 }

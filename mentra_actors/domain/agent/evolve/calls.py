@@ -1,10 +1,11 @@
 """State after facts about tool calls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.events import calls as e
 from mentra_actors.domain.agent.profile import BOARD_READERS, BOARD_TOOLS
 from mentra_actors.domain.agent.state import AgentState, Compensation, Run, Subagent, ToolCall
@@ -206,7 +207,7 @@ def _compensated(state: AgentState, event: e.ToolCallCompensated) -> AgentState:
     return _replace(state, compensations=left)
 
 
-CALL_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+CALL_STEPS: Steps[AgentState] = {
     e.ToolCallsPlanned: _planned,
     e.ToolAuthorizationEvaluated: _changed(_evaluated),
     e.ToolCallReviewed: _changed(_reviewed),

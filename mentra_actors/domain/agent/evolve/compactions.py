@@ -1,10 +1,8 @@
 """State after facts about the shortening of the conversation."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.events import compactions as e
 from mentra_actors.domain.agent.evolve.spent import spent
 from mentra_actors.domain.agent.state import AgentState, OpenCompaction
@@ -68,7 +66,7 @@ def _over(state: AgentState, effect_id: EffectId) -> AgentState:
     return _replace(state, compaction=None) if is_open else state
 
 
-COMPACTION_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+COMPACTION_STEPS: Steps[AgentState] = {
     e.CompactionRequested: _requested,
     e.CompactionAwaited: _awaited,
     e.CompactionRetried: _retried,

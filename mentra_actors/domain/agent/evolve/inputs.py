@@ -1,10 +1,11 @@
 """State after facts about an agent itself, its input and its conversation."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import inputs as e
 from mentra_actors.domain.agent.profile import changed_profile
@@ -153,7 +154,7 @@ def _leaf_moved(state: AgentState, event: e.LeafMoved) -> AgentState:
     return _replace(state, leaf=leaf, resumable=resumable)
 
 
-def _unchanged(state: AgentState, _event: Any) -> AgentState:
+def _unchanged(state: AgentState, _event: object) -> AgentState:
     return state
 
 
@@ -174,7 +175,7 @@ def _without(items: tuple[T, ...], gone: Iterable[T]) -> tuple[T, ...]:
     return tuple(item for item in items if item not in gone) if gone else items
 
 
-INPUT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+INPUT_STEPS: Steps[AgentState] = {
     e.AgentSpawned: _spawned,
     e.AgentReconfigured: _reconfigured,
     e.AgentRenamed: _renamed,

@@ -1,10 +1,10 @@
 """State after facts about runs, rounds and model calls."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.entries import entries_in
 from mentra_actors.domain.agent.events import runs as e
 from mentra_actors.domain.agent.evolve.calls import left_open
@@ -216,7 +216,7 @@ def _calls_of(
     )
 
 
-RUN_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+RUN_STEPS: Steps[AgentState] = {
     e.RunStarted: _started,
     e.RunStopRequested: _stop_requested,
     e.RunFinished: _finished,

@@ -1,10 +1,8 @@
 """State after facts about subagents and shared budgets."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import msgspec
 
+from mentra_actors.decider import Steps
 from mentra_actors.domain.agent.events import subagents as e
 from mentra_actors.domain.agent.state import AgentState, Subagent
 from mentra_actors.ids import AgentId
@@ -51,7 +49,7 @@ def _withheld(state: AgentState, _event: e.ModelCallWithheld) -> AgentState:
     return _replace(state, model_call=None)
 
 
-SUBAGENT_STEPS: Mapping[type[Any], Callable[[AgentState, Any], AgentState]] = {
+SUBAGENT_STEPS: Steps[AgentState] = {
     e.SubagentSpawned: _spawned,
     e.SubagentFinished: _finished,
     e.SubagentEndOrdered: _ordered,

@@ -1,10 +1,10 @@
 """Images and documents as blocks of a user message or of a tool's result."""
 
 import base64
-from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
 from mentra_actors.domain.media_types import PDF
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
     NotShownError,
@@ -25,7 +25,7 @@ _TEXT_TYPES = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml"}
 )
 
-_Block = dict[str, Any]
+_Block = JsonObject
 
 
 def attachment_block(attachment: Attachment, profile: Profile) -> _Block:

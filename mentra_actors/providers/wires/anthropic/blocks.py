@@ -1,7 +1,6 @@
 """One block of an answer while it is streamed, and the neutral blocks that it gives."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -39,7 +38,7 @@ class StreamedBlock:
         self.start = start
         self.position = position
         self.pieces: dict[str, list[str]] = {}
-        self.folded: dict[str, Any] = {}
+        self.folded: dict[str, object] = {}
         self.citations: list[Json] = list_of(start, "citations")
         self.is_closed = False
         self.result: Json | None = None
@@ -80,7 +79,7 @@ class StreamedBlock:
             return begun if begun.strip() else "{}"
         return msgspec.json.encode(begun or {}).decode()
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> dict[str, object]:
         """The block as one JSON object, as if it had not been streamed."""
         whole = {**self.start, **self.folded}
         whole.update({name: self.text(name) for name in self.pieces if name != "input"})

@@ -6,7 +6,7 @@ again, and what is new is written.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -15,6 +15,7 @@ from mentra_actors.domain.content import (
     UserMessage,
 )
 from mentra_actors.domain.model_call import CacheOptions
+from mentra_actors.json_types import JsonObject
 
 __all__ = [
     "MESSAGE_MARK",
@@ -29,7 +30,7 @@ MOST_MARKS = 4
 """The server refuses a request with more; options of tools may have used some."""
 MESSAGE_MARK = {"type": "ephemeral"}
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def cache_mark(cache: CacheOptions) -> _Fields:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import Json
 from mentra_actors.providers.provider_faults import invalid_request
 
@@ -22,7 +23,7 @@ _WITH_REF = ("$ref", "$defs", "definitions")
 _WRITTEN_ANEW = frozenset({"additionalProperties"})
 
 
-def closed_schema(schema: Json, named: str, advice: str) -> dict[str, Any]:
+def closed_schema(schema: Json, named: str, advice: str) -> JsonObject:
     """A schema that the server takes; what fits it and keeps the bounds in words fits `schema`.
 
     Raises:
@@ -30,7 +31,7 @@ def closed_schema(schema: Json, named: str, advice: str) -> dict[str, Any]:
             empty. The message says whose it is, and the `advice`.
     """
     try:
-        closed: dict[str, Any] = _closed(schema)
+        closed: JsonObject = _closed(schema)
     except _OpenObjectError as error:
         raise invalid_request(
             f"{named} has an object whose properties have no names, to which the "
@@ -43,15 +44,15 @@ class _OpenObjectError(Exception):
     """An object may have properties of any name, like a `dict`."""
 
 
-def _closed(schema: Any) -> Any:
+def _closed(schema: object) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
         return {key: _part(key, schema[key]) for key in _WITH_REF if key in schema}
     if _is_open(schema):
         raise _OpenObjectError
-    closed: dict[str, Any] = {}
-    said: dict[str, Any] = {}
+    closed: JsonObject = {}
+    said: JsonObject = {}
     for key, value in schema.items():
         if key in _WRITTEN_ANEW:
             continue
@@ -81,7 +82,7 @@ def _is_open(schema: Json) -> bool:
     return schema.get("type") == "object" and "properties" not in schema and more is None
 
 
-def _is_known(key: str, value: Any) -> bool:
+def _is_known(key: str, value: object) -> bool:
     if key == "format":
         return isinstance(value, str) and value in _FORMATS
     if key == "minItems":
@@ -89,22 +90,22 @@ def _is_known(key: str, value: Any) -> bool:
     return key in _KEPT or key in _PARTS
 
 
-def _part(key: str, value: Any) -> Any:
+def _part(key: str, value: object) -> object:
     read = _PARTS.get(key)
     return value if read is None else read(value)
 
 
-def _closed_values(value: Any) -> Any:
+def _closed_values(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return {name: _closed(one) for name, one in value.items()}
 
 
-def _closed_list(value: Any) -> Any:
+def _closed_list(value: object) -> object:
     return [_closed(one) for one in value] if isinstance(value, list) else value
 
 
-_PARTS: Mapping[str, Callable[[Any], Any]] = {
+_PARTS: Mapping[str, Callable[[Any], object]] = {
     "properties": _closed_values,
     "$defs": _closed_values,
     "definitions": _closed_values,
@@ -115,5 +116,5 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -6,7 +6,6 @@ delivers anything to act on is `ReplyFinished`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -81,8 +80,8 @@ class AnthropicDecoder:
         self._blocks: list[StreamedBlock] = []
         self._block_by_index: dict[int, StreamedBlock] = {}
         self._hosted_by_id: dict[str, StreamedBlock] = {}
-        self._stop: dict[str, Any] = {}
-        self._usage: dict[str, Any] = {}
+        self._stop: dict[str, object] = {}
+        self._usage: dict[str, object] = {}
         self._is_finished = False
         self._readers: Mapping[str, Callable[[Json], list[ModelEvent]]] = {
             "message_start": self._start,

@@ -1,9 +1,8 @@
 """The fields of a request beside its messages: how the model is to answer."""
 
-from typing import Any
-
 from mentra_actors.domain.content import AssistantMessage, OpaqueBlock
 from mentra_actors.domain.model_call import ModelRequest
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import text_of
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.anthropic.caching import (
@@ -29,7 +28,7 @@ from mentra_actors.providers.wires.offers import require_offered
 
 __all__ = ["request_plan"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:

@@ -4,7 +4,7 @@ What only its producer can read (signed reasoning, the server's own tools and th
 citations) goes back to it as it came, and to nobody else.
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -24,6 +24,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.anthropic.attachments import attachment_block
 from mentra_actors.providers.wires.anthropic.caching import MESSAGE_MARK
@@ -40,7 +41,7 @@ CUT_OFF = "cut_off"
 
 _REASONING_TYPES = frozenset({"thinking", "redacted_thinking"})
 
-_Block = dict[str, Any]
+_Block = JsonObject
 
 
 def message_items(
@@ -76,7 +77,7 @@ def _plain(text: str) -> list[_Block]:
 def _tool_result(result: ToolResultBlock, profile: Profile) -> _Block:
     """The result of a call: a text, or blocks where something is attached."""
     text = result.content
-    content: Any = text
+    content: object = text
     if result.attachments:
         attached = [attachment_block(attachment, profile) for attachment in result.attachments]
         content = [*_plain(text), *attached]

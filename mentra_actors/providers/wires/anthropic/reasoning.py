@@ -1,10 +1,10 @@
 """How a model is asked to think, and which sampling it then takes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.domain.model_call import ModelRequest, ReasoningOptions
 from mentra_actors.errors import ProviderError
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.model_traits import ModelTraits
 
@@ -23,7 +23,7 @@ _DISPLAYS: Mapping[str, str] = {
 }
 _OVERRIDE = "or send it unchecked in ProviderOptions(extra_body=…)"
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def thinking(request: ModelRequest, traits: ModelTraits) -> _Fields:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.domain.model_call import HostedTool, ModelRequest, NamedTool, ToolSpec
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.closed_schema import closed_schema
@@ -34,7 +34,7 @@ _NAMES: Mapping[str, str] = {
 """The names of tools that are not called as their type is; the empty ones have none."""
 _VERSION = re.compile(r"_\d{8}$")
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def declared_tools(request: ModelRequest, profile: Profile) -> list[_Fields]:

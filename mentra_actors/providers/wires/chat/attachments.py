@@ -1,9 +1,9 @@
 """Images and documents as parts of a user message."""
 
 import base64
-from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
     NotShownError,
@@ -20,7 +20,7 @@ from mentra_actors.providers.wires.data_urls import data_url
 
 __all__ = ["attachment_part"]
 
-_Part = dict[str, Any]
+_Part = JsonObject
 
 _SOUNDS = frozenset({"wav", "mp3", "aac", "aiff", "flac", "m4a", "ogg", "opus"})
 

@@ -4,7 +4,6 @@ The wire has one text, whatever comes in between; blocks stand in the order of t
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from mentra_actors.domain.content import (
     AssistantBlock,
@@ -124,7 +123,7 @@ class AnswerContent:
         if words := entry.add(piece):
             yield ThinkingDelta(words, block_index=index)
 
-    def _content(self, content: Any) -> Iterator[ModelEvent]:
+    def _content(self, content: object) -> Iterator[ModelEvent]:
         """The content: a text, or a list of parts."""
         if isinstance(content, str):
             yield from self._tagged(content)

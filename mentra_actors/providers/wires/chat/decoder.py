@@ -5,7 +5,6 @@ error may still follow it, and usage usually does, so the answer is whole when t
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.domain.content import AssistantBlock, RefusalBlock, ToolCallBlock
 from mentra_actors.domain.model_call import ModelReply, StopReason
@@ -145,7 +144,7 @@ def error_of(event: Json) -> Json | None:
     return None
 
 
-def _error_object(error: Any) -> Json | None:
+def _error_object(error: object) -> Json | None:
     if isinstance(error, str) and error:
         return {"message": error}
     return error if isinstance(error, dict) and error else None

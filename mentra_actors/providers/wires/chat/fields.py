@@ -1,7 +1,5 @@
 """The fields of a Chat Completions request: how the model is to answer."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import (
     ModelRequest,
     NamedTool,
@@ -9,6 +7,7 @@ from mentra_actors.domain.model_call import (
     ReasoningOptions,
     ToolSpec,
 )
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.anthropic.caching import breakpoints, cache_mark
@@ -23,7 +22,7 @@ from mentra_actors.providers.wires.strict_schema import strict_schema
 
 __all__ = ["request_plan"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
@@ -44,7 +43,7 @@ def request_plan(request: ModelRequest, profile: Profile) -> RequestPlan:
 def _system(system: str, mark: _Fields) -> tuple[_Fields, ...]:
     if not system:
         return ()
-    content: Any = system
+    content: object = system
     if mark:
         content = [{"type": "text", "text": system, "cache_control": mark}]
     return ({"role": "system", "content": content},)
@@ -155,7 +154,7 @@ def _chosen(tools: tuple[ToolSpec, ...], request: ModelRequest) -> tuple[ToolSpe
             return tools
 
 
-def _choice(request: ModelRequest) -> Any:
+def _choice(request: ModelRequest) -> object:
     match request.tool_choice:
         case NamedTool(name=name):
             return {"type": "function", "function": {"name": name}}

@@ -5,7 +5,7 @@ model which made it takes back. What nobody else can read stays at home, and rea
 becomes plain text.
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
 from mentra_actors.domain.content import (
     AssistantMessage,
@@ -19,6 +19,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile, ReasoningReplay
 from mentra_actors.providers.wires.anthropic.caching import MESSAGE_MARK
 from mentra_actors.providers.wires.call_words import called_name, short_id
@@ -29,7 +30,7 @@ from mentra_actors.providers.wires.plain_reasoning import plain_reasoning
 
 __all__ = ["message_items"]
 
-_Item = dict[str, Any]
+_Item = JsonObject
 
 _LONGEST_ID_OPENAI = 40
 
@@ -67,7 +68,7 @@ def _user_item(message: UserMessage, profile: Profile) -> _Item:
     return {"role": "user", "content": _content([*texts, *parts])}
 
 
-def _content(parts: list[_Item]) -> Any:
+def _content(parts: list[_Item]) -> object:
     """Parts as they are; nothing but texts as one text, which every server reads."""
     texts = [part["text"] for part in parts if part["type"] == "text"]
     return parts if len(texts) < len(parts) else "\n\n".join(texts)

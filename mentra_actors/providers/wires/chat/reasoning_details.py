@@ -4,8 +4,6 @@ A stream sends an entry in pieces that share their `index`; each whole one is a 
 so that it can go back just as it came.
 """
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.content import OpaqueBlock, Provenance, ThinkingBlock
@@ -24,7 +22,7 @@ class DetailPieces:
     """One entry, put together from its pieces."""
 
     def __init__(self) -> None:
-        self._fields: dict[str, Any] = {}
+        self._fields: dict[str, object] = {}
         self._pieces: dict[str, list[str]] = {}
 
     def add(self, piece: Json) -> str:
@@ -56,7 +54,7 @@ class DetailPieces:
         )
 
 
-def detail_of(block: ThinkingBlock | OpaqueBlock, index: int) -> dict[str, Any]:
+def detail_of(block: ThinkingBlock | OpaqueBlock, index: int) -> dict[str, object]:
     """The entry that a block is sent back as, the one at `index`."""
     if isinstance(block, OpaqueBlock):
         return {**msgspec.json.decode(block.raw), "index": index}

@@ -2,9 +2,9 @@
 
 import base64
 import re
-from typing import Any
 
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
     NotShownError,
@@ -21,7 +21,7 @@ from mentra_actors.providers.wires.attachment_sources import (
 
 __all__ = ["attachment_part", "inline_part", "is_result_part"]
 
-_Part = dict[str, Any]
+_Part = JsonObject
 
 _IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 _READABLE_URL = re.compile(

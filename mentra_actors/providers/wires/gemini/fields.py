@@ -1,8 +1,7 @@
 """The fields of a Gemini request beside its contents: how the model is to answer."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.gemini.thinking import thinking_fields
 from mentra_actors.providers.wires.gemini.tools import tool_fields
@@ -11,7 +10,7 @@ from mentra_actors.providers.wires.offers import require_offered
 
 __all__ = ["request_fields"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 
 def request_fields(request: ModelRequest, profile: Profile) -> _Fields:

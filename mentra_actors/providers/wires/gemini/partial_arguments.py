@@ -37,7 +37,7 @@ class TextPieces:
         return "".join(self.pieces)
 
 
-def assemble(arguments: dict[str, Any], call: Json) -> None:
+def assemble(arguments: dict[str, object], call: Json) -> None:
     """Put the fragments of one event into the arguments.
 
     Texts of one place are joined in order; any other value is whole in its fragment.
@@ -52,7 +52,7 @@ def assemble(arguments: dict[str, Any], call: Json) -> None:
             _put(arguments, path, found[0])
 
 
-def _value(fragment: Json) -> tuple[Any] | None:
+def _value(fragment: Json) -> tuple[object] | None:
     """The value that a fragment holds; None where it holds none."""
     if isinstance(fragment.get("stringValue"), str):
         return (fragment["stringValue"],)
@@ -85,10 +85,10 @@ def _step(found: Mapping[str, str | None]) -> str | int:
     return _ESCAPED.sub(r"\1", found["single"] or found["double"] or "")
 
 
-def _put(arguments: dict[str, Any], path: list[str | int], value: Any) -> None:
-    place: Any = arguments
+def _put(arguments: dict[str, object], path: list[str | int], value: object) -> None:
+    place: object = arguments
     for step, following in pairwise(path):
-        empty: Any = [] if isinstance(following, int) else {}
+        empty: object = [] if isinstance(following, int) else {}
         found = _at(place, step)
         if found is None:
             _set(place, step, empty)
@@ -103,7 +103,7 @@ def _put(arguments: dict[str, Any], path: list[str | int], value: Any) -> None:
         _set(place, path[-1], value)
 
 
-def _at(place: Any, step: str | int) -> Any:
+def _at(place: object, step: str | int) -> object:
     if isinstance(step, int) and isinstance(place, list):
         return place[step] if step < len(place) else None
     if isinstance(step, str) and isinstance(place, dict):

@@ -6,7 +6,6 @@ continues a part that carried a signature. Nothing is left out because it was sa
 
 import base64
 import binascii
-from typing import Any
 
 import msgspec
 
@@ -81,7 +80,7 @@ class CallDraft:
         self.sent_id = sent_id
         self.signature = ""
         self.is_closed = False
-        self._arguments: dict[str, Any] = {}
+        self._arguments: dict[str, object] = {}
 
     def add(self, call: Json) -> None:
         """Take the next fragment.

@@ -6,7 +6,7 @@ vouches for the very part on which it came.
 """
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -26,6 +26,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import called_name
@@ -40,7 +41,7 @@ from mentra_actors.providers.wires.plain_reasoning import plain_reasoning
 
 __all__ = ["contents_of"]
 
-_Part = dict[str, Any]
+_Part = JsonObject
 
 _UNCHECKED_SIGNATURE = "skip_thought_signature_validator"
 """What Google documents to be sent for a call that none of its models made."""
@@ -92,7 +93,7 @@ def _response_part(result: ToolResultBlock, within: list[_Part]) -> _Part:
     return {"functionResponse": response}
 
 
-def _output(result: ToolResultBlock) -> Any:
+def _output(result: ToolResultBlock) -> object:
     """What the tool returned: its data where it is JSON that can be read, else its words."""
     found = decoded_json(result.content) if result.is_json else None
     return result.content if found is None else found

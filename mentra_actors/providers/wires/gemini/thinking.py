@@ -1,14 +1,13 @@
 """How a Gemini model is asked to think: by a word, by a number of tokens, or not at all."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import ModelRequest, ReasoningOptions
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.gemini.model_traits import ModelTraits, bare_name, traits_of
 
 __all__ = ["thinking_fields"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 _AS_MUCH_AS_IT_WANTS = -1
 

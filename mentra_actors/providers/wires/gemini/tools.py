@@ -1,9 +1,9 @@
 """The tools of a request: functions, tools that the server runs, and which are to be called."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mentra_actors.domain.model_call import HostedTool, ModelRequest, NamedTool, ToolSpec
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.gemini.model_traits import bare_name, traits_of
@@ -12,7 +12,7 @@ from mentra_actors.providers.wires.offers import require_none_deferred
 
 __all__ = ["tool_fields"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 _HOSTED_WORDS: Mapping[str, str] = {
     "web_search": "googleSearch",

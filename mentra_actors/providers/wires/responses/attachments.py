@@ -1,8 +1,7 @@
 """Images and documents as parts of a user message or of a tool's result."""
 
-from typing import Any
-
 from mentra_actors.domain.content import Attachment, FileBlock, ImageBlock
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.attachment_sources import (
     absent_bytes,
@@ -18,7 +17,7 @@ from mentra_actors.providers.wires.data_urls import data_url
 
 __all__ = ["attachment_part"]
 
-_Part = dict[str, Any]
+_Part = JsonObject
 
 
 def attachment_part(attachment: Attachment, profile: Profile) -> _Part:

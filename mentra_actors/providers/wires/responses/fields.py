@@ -1,8 +1,7 @@
 """The fields of a Responses request beside its input: how the model is to answer."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import ModelRequest, OutputSchema
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.contract import RequestPlan
 from mentra_actors.providers.wires.json_texts import schema_object
@@ -18,7 +17,7 @@ from mentra_actors.providers.wires.strict_schema import strict_schema
 
 __all__ = ["request_plan"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
 

@@ -6,7 +6,6 @@ The bytes of an image are kept once, in the block; its item is stored without th
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -43,9 +42,9 @@ def hosted_block(item: Json, provenance: Provenance, *, query: str = "") -> Host
     )
 
 
-def hosted_item(block: HostedToolBlock) -> dict[str, Any] | None:
+def hosted_item(block: HostedToolBlock) -> dict[str, object] | None:
     """The item of a block as it came; None where the bytes of its image are not here."""
-    item: dict[str, Any] = msgspec.json.decode(block.raw)
+    item: dict[str, object] = msgspec.json.decode(block.raw)
     if not block.images:
         is_lost = text_of(item, "type") == _IMAGE_CALL and _RESULT not in item
         return None if is_lost else item
@@ -96,5 +95,5 @@ def _action(item: Json) -> str:
     return _json_text(done) if isinstance(done, dict) else ""
 
 
-def _json_text(value: Any) -> str:
+def _json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()

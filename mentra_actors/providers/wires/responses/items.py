@@ -5,7 +5,6 @@ final response. The later copy is the authority, and a copy that is empty or mis
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -183,7 +182,7 @@ def blocks_of(item: StreamedItem, provenance: Provenance) -> list[AssistantBlock
 
 def hosted_work(item: StreamedItem, provenance: Provenance) -> HostedToolBlock:
     """The block of work that the server does itself, as far as it is known by now."""
-    known: dict[str, Any] = {}
+    known: dict[str, object] = {}
     for version in reversed((item.done, item.final, item.added)):
         known |= {
             name: value

@@ -8,7 +8,7 @@ Reasoning that nothing follows is dropped.
 """
 
 from itertools import groupby
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -26,6 +26,7 @@ from mentra_actors.domain.content import (
     ToolResultsMessage,
     UserMessage,
 )
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import called_name, short_id
 from mentra_actors.providers.wires.json_texts import arguments_object
@@ -41,7 +42,7 @@ from mentra_actors.providers.wires.responses.results import (
 
 __all__ = ["input_items"]
 
-_Item = dict[str, Any]
+_Item = JsonObject
 _CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
 
 

@@ -1,8 +1,7 @@
 """What the tools gave, as items of the input."""
 
-from typing import Any
-
 from mentra_actors.domain.content import ToolResultBlock, ToolResultsMessage
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.json_access import decoded_json
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.wires.call_words import short_id
@@ -10,7 +9,7 @@ from mentra_actors.providers.wires.responses.attachments import attachment_part
 
 __all__ = ["CUSTOM_INPUT", "result_items", "takes_custom_calls", "takes_search_calls"]
 
-_Item = dict[str, Any]
+_Item = JsonObject
 
 CUSTOM_INPUT = "input"
 """The field that holds the free text of a custom call among its arguments."""
@@ -53,7 +52,7 @@ def _result_item(result: ToolResultBlock, profile: Profile) -> _Item:
     }
 
 
-def _output(result: ToolResultBlock, profile: Profile) -> Any:
+def _output(result: ToolResultBlock, profile: Profile) -> object:
     """The words of a result, and what is attached where both can stand; no flag says failed."""
     text = f"Tool error: {result.content}" if result.is_error else result.content
     if not result.attachments or not profile.capabilities.structured_tool_results:

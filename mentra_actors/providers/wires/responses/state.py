@@ -1,7 +1,5 @@
 """What the server remembers: going on from one of its answers instead of sending it all again."""
 
-from typing import Any
-
 import msgspec
 
 from mentra_actors.domain.content import AssistantMessage
@@ -31,7 +29,7 @@ def is_stateful(request: ModelRequest) -> bool:
     return request.options.responses.state_mode != "replay_only"
 
 
-def state_fields(request: ModelRequest, profile: Profile) -> tuple[dict[str, Any], int]:
+def state_fields(request: ModelRequest, profile: Profile) -> tuple[dict[str, object], int]:
     """The field that names the answer to go on from, and the first message after it.
 
     An id that is given in the options goes with the whole history, as its owner wants it.
@@ -57,7 +55,7 @@ def state_fields(request: ModelRequest, profile: Profile) -> tuple[dict[str, Any
     return _after_last_answer(request, profile)
 
 
-def _after_last_answer(request: ModelRequest, profile: Profile) -> tuple[dict[str, Any], int]:
+def _after_last_answer(request: ModelRequest, profile: Profile) -> tuple[dict[str, object], int]:
     """The last answer of this very model whose id is known, if anything came after it."""
     own = profile.provenance(request.model)
     messages = request.messages

@@ -1,15 +1,14 @@
 """How hard a model is to think, and what it does not take while it does."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import ModelRequest, ReasoningOptions
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.responses.model_traits import ModelTraits, traits_of
 
 __all__ = ["known_traits", "reasoning_field", "require_sampling"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 _UNASKED = ModelTraits()
 
 

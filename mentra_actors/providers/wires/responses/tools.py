@@ -1,8 +1,7 @@
 """Tools of a request: the caller's own, those that the server runs, and the choice among them."""
 
-from typing import Any
-
 from mentra_actors.domain.model_call import ModelRequest, NamedTool, ToolSpec
+from mentra_actors.json_types import JsonObject
 from mentra_actors.providers.profile import Profile
 from mentra_actors.providers.provider_faults import invalid_request
 from mentra_actors.providers.wires.json_texts import schema_object
@@ -10,7 +9,7 @@ from mentra_actors.providers.wires.offers import deferred_names
 
 __all__ = ["tool_fields"]
 
-_Fields = dict[str, Any]
+_Fields = JsonObject
 
 _SEARCH = "tool_search"
 
@@ -54,7 +53,7 @@ def _own(tool: ToolSpec, *, is_deferred: bool) -> _Fields:
     return fields
 
 
-def _choice(request: ModelRequest, tools: list[_Fields]) -> Any:
+def _choice(request: ModelRequest, tools: list[_Fields]) -> object:
     """The choice in the words of the wire; a tool of the server is named by its type."""
     match request.tool_choice:
         case NamedTool(name=name):

@@ -1,7 +1,6 @@
 """The outcomes of effects of agents, as commands."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -110,7 +109,7 @@ def _review(event: e.ToolAuthorizationEvaluated, known: _Known) -> Iterable[c.Ag
     yield msgspec.structs.replace(review, **_reviewed(event, beside))
 
 
-def _reviewed(event: e.ToolAuthorizationEvaluated, beside: object) -> dict[str, Any]:
+def _reviewed(event: e.ToolAuthorizationEvaluated, beside: object) -> dict[str, object]:
     """What the event beside the verdict says of it."""
     match beside:
         case e.ToolCallReviewed():

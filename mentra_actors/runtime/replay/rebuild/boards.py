@@ -155,8 +155,8 @@ def _update(event: Any, known: _Known) -> Iterable[c.BoardCommand]:
         yield c.SetTaskStatus(status=event.new, **_who(event))
 
 
-def _parts(task_id: int, events: Sequence[Any]) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
+def _parts(task_id: int, events: Sequence[object]) -> dict[str, object]:
+    parts: dict[str, object] = {}
     waits: dict[str, tuple[int, ...]] = {}
     for one in events:
         match one:

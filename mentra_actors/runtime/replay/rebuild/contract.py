@@ -20,13 +20,13 @@ __all__ = ["Builders", "KnownAppend", "Taken", "moment_in", "nothing_taken", "sp
 S = TypeVar("S")
 T = TypeVar("T")
 
-Taken: TypeAlias = Callable[[StreamId, int, int], Sequence[RecordedEvent[Any]]]
+Taken: TypeAlias = Callable[[StreamId, int, int], Sequence[RecordedEvent[object]]]
 """What a stream holds after a version and through another one, as far as that is known."""
 
 _LATER = ("expires_at", "retry_at", "deadline_at", "ends_at", "due_at", "remembered_at")
 """Times in events that are not the time of their command."""
 _ULPS = 3
-_TIMES: dict[type[Any], tuple[str, ...]] = {}
+_TIMES: dict[type[object], tuple[str, ...]] = {}
 """Fields with the time of the command, by the class of the event."""
 
 
@@ -54,11 +54,11 @@ class KnownAppend(Generic[S]):
         return next((one for one in self.events if isinstance(one, of)), None)
 
 
-Builders: TypeAlias = Mapping[type[Any], Callable[[Any, KnownAppend[Any]], Iterable[Any]]]
+Builders: TypeAlias = Mapping[type[object], Callable[[Any, KnownAppend[Any]], Iterable[Any]]]
 """By the class of the first event: the commands that may have caused it."""
 
 
-def moment_in(events: Iterable[Any]) -> float:
+def moment_in(events: Iterable[object]) -> float:
     """The first time that one of the events tells; 0 if none does."""
     for event in events:
         for name in _times_of(type(event)):
@@ -69,14 +69,14 @@ def moment_in(events: Iterable[Any]) -> float:
     return 0.0
 
 
-def _times_of(event_type: type[Any]) -> tuple[str, ...]:
+def _times_of(event_type: type[object]) -> tuple[str, ...]:
     known = _TIMES.get(event_type)
     if known is None:
         known = _TIMES[event_type] = _named_times(event_type)
     return known
 
 
-def _named_times(event_type: type[Any]) -> tuple[str, ...]:
+def _named_times(event_type: type[object]) -> tuple[str, ...]:
     if not issubclass(event_type, msgspec.Struct):
         return ()
     names = event_type.__struct_fields__

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
-from mentra_actors.decider import Decider
+from mentra_actors.decider import AnyDecider, Decider
 from mentra_actors.domain.agent.decide import AGENT
 from mentra_actors.domain.background.jobs import BACKGROUND
 from mentra_actors.domain.board.decider import BOARD
@@ -38,7 +37,7 @@ __all__ = ["STREAM_RULES", "StreamRules", "with_deciders"]
 class StreamRules:
     """A decider, and the commands that may have caused an append of its kind of stream."""
 
-    decider: Decider[Any, Any, Any, Any]
+    decider: AnyDecider
     builders: Builders
 
 
@@ -60,7 +59,7 @@ STREAM_RULES: Mapping[str, StreamRules] = MappingProxyType(
 
 
 def with_deciders(
-    deciders: Mapping[str, Decider[Any, Any, Any, Any]],
+    deciders: Mapping[str, AnyDecider],
 ) -> Mapping[str, StreamRules]:
     """All kinds of streams, with other deciders for some categories.
 

@@ -15,7 +15,7 @@ from mentra_actors.tools.executors import recorder
 from mentra_actors.tools.executors.local import LocalExecutor
 from mentra_actors.tools.executors.process_names import ask_to_end
 from mentra_actors.tools.executors.recorder import OutputRecord
-from mentra_actors.tools.executors.recording import Recording
+from mentra_actors.tools.executors.recording import CommandRecord
 from mentra_actors.tools.executors.sandbox import SandboxExecutor, sandbox_fault
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ def whole(recording):
 async def test_both_streams_and_the_exit_code_are_kept_in_files(start, place):
     running = await start("echo one; echo two >&2; echo three; exit 3")
     output = await running.wait()
-    recording = Recording(place)
+    recording = CommandRecord(place)
 
     assert whole(recording) == b"one\ntwo\nthree\n"
     assert (recording.exit_code, output.exit_code) == (3, 3)
@@ -62,7 +62,7 @@ async def test_a_sandbox_need_not_show_where_its_output_is_kept(start, place):
         "echo in; ls; exit 4", SandboxExecutor(), readable=(here,), hidden=(str(place),)
     )
     await running.wait()
-    recording = Recording(place)
+    recording = CommandRecord(place)
 
     assert recording.exit_code == 4
     assert whole(recording).startswith(b"in\n")
@@ -75,7 +75,7 @@ def test_executors_of_this_machine_can_record(executor):
 
 async def test_a_running_command_can_be_read_and_named(start, place, nap):
     running = await start(f"echo begun; {nap}")
-    recording = Recording(place)
+    recording = CommandRecord(place)
     await until_so(lambda: recording.last_bytes(100) == b"begun\n")
 
     assert recording.process == running.process
@@ -117,14 +117,14 @@ def parent(request_of, place, tmp_path):
     yield process
     process.kill()
     process.wait()
-    left = Recording(place).process
+    left = CommandRecord(place).process
     if left is not None:
         ask_to_end(left)
 
 
 async def test_a_command_outlives_us(parent, place, napping):
     """A build goes on when the runtime crashes; whoever comes next reads how it has ended."""
-    recording = Recording(place)
+    recording = CommandRecord(place)
     await until_so(lambda: recording.last_bytes(9) and napping())
     process = recording.process
     parent.kill()
@@ -140,7 +140,7 @@ async def test_a_command_outlives_us(parent, place, napping):
 
 async def test_a_command_does_not_outlive_its_recorder(parent, place, napping):
     """Nobody could say what becomes of it, so it ends."""
-    recording = Recording(place)
+    recording = CommandRecord(place)
     await until_so(lambda: recording.last_bytes(9) and napping())
     os.kill(recording.process.pid, signal.SIGKILL)
 
@@ -150,7 +150,7 @@ async def test_a_command_does_not_outlive_its_recorder(parent, place, napping):
 
 def test_of_a_long_output_the_beginning_and_the_end_are_kept(place):
     record = OutputRecord(str(place), head_bytes=10, tail_bytes=20)
-    recording = Recording(place)
+    recording = CommandRecord(place)
     printed = b"".join(b"%03d\n" % number for number in range(100))
     assert record.claim(1)
     for at in range(0, len(printed), 7):
@@ -190,7 +190,7 @@ def disk(monkeypatch):
 def test_a_full_disk_loses_output_and_neither_the_end_nor_the_count(place, disk, room, again):
     """Nobody must take what is kept for the whole, nor a job that ended for one that vanished."""
     record = OutputRecord(str(place), head_bytes=10, tail_bytes=20)
-    recording = Recording(place)
+    recording = CommandRecord(place)
     printed = b"".join(b"%03d\n" % number for number in range(40))
     assert record.claim(1)
     disk.room = room
@@ -215,7 +215,7 @@ def test_where_there_is_no_room_at_all_nobody_begins(place, disk, room):
     disk.room = room
     with pytest.raises(OSError, match="No space"):
         OutputRecord(str(place)).claim(1)
-    assert not Recording(place).is_claimed
+    assert not CommandRecord(place).is_claimed
 
     disk.room = 1000
     assert OutputRecord(str(place)).claim(1)
@@ -227,7 +227,7 @@ def test_where_there_is_no_room_at_all_nobody_begins(place, disk, room):
 async def test_however_much_is_printed_the_files_stay_small(start, place):
     running = await start("head -c 300000000 /dev/zero; echo the end; exit 5")
     await running.wait()
-    recording = Recording(place)
+    recording = CommandRecord(place)
 
     assert recording.total_bytes() == 300_000_008
     assert sum(file.stat().st_size for file in os.scandir(place)) <= (
@@ -238,7 +238,7 @@ async def test_however_much_is_printed_the_files_stay_small(start, place):
 
 
 def test_reading_what_is_not_there_gives_nothing(tmp_path):
-    recording = Recording(tmp_path / "gone")
+    recording = CommandRecord(tmp_path / "gone")
 
     assert (whole(recording), recording.last_bytes(9), recording.total_bytes()) == (b"", b"", 0)
     assert (recording.process, recording.exit_code, recording.is_claimed) == (None, None, False)
