@@ -102,7 +102,7 @@ class Again:
         It holds everything that was said; `mask` may change each text (see `mentra record`).
 
         Raises:
-            CommandRejected: there is no such agent or run.
+            CommandRejected: there is no such agent or run, or nothing of it can be read any more.
             ConfigurationError, StoreError: the file is there, or cannot be written.
         """
         one = replays.replayed_agent(self._journal, agent)

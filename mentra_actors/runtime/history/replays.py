@@ -27,7 +27,7 @@ from mentra_actors.runtime.replay.playing import PlayedOn, played
 from mentra_actors.runtime.replay.rebuild.tables import with_deciders
 from mentra_actors.runtime.replay.recordings import Mask, Recording, write_recording
 from mentra_actors.runtime.replay.releases import ReleasesOfLog
-from mentra_actors.runtime.replay.run_choice import chosen_run
+from mentra_actors.runtime.replay.run_choice import chosen_run, require_told
 from mentra_actors.runtime.replay.scripts import RunScript, run_scripts
 from mentra_actors.runtime.replay.stream_groups import agent_events
 from mentra_actors.runtime.replay.trajectories import Trajectory, first_other, trajectory_of
@@ -212,6 +212,7 @@ def record(
     """See `History.record`."""
     agent_id = agent.agent_id
     if run is None:
+        require_told(journal, agent_id, agent.name)
         return write_recording(reader, file, agent_id, mask=mask)
     script = chosen_run(reader, journal, agent_id, agent.name, run)
     last = script.steps[-1]

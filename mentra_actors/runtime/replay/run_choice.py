@@ -20,7 +20,7 @@ from mentra_actors.runtime.replay.walk import Walk
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.ports import JournalReader
 
-__all__ = ["chosen_run"]
+__all__ = ["chosen_run", "require_told"]
 
 _PAGE_EVENTS = 512
 _LISTED = 10
@@ -54,6 +54,20 @@ def chosen_run(
         scripts = run_scripts(told, [agent_id], ReleasesOfLog(journal))
         script = next(one for one in scripts[agent_id] if one.run_id == start.run_id)
     return script
+
+
+def require_told(journal: Journal, agent_id: AgentId, name: str) -> None:
+    """Refuse an agent of which nothing can be read any more.
+
+    Raises:
+        CommandRejected: it was forgotten, or is archived.
+    """
+    stream_id, version = agent_stream(agent_id), 0
+    while page := journal.read_stream(stream_id, after=version, through=version + _PAGE_EVENTS):
+        if not all(lost_tag(one.event) for one in page):
+            return
+        version = page[-1].stream_version
+    raise CommandRejected(f"{name!r} {_why_no_run(journal, stream_id)}")
 
 
 def _why_no_run(journal: Journal, stream_id: StreamId) -> str:

@@ -1,6 +1,6 @@
 """Views that are kept beside the log: caught up, followed, read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -31,12 +31,15 @@ __all__ = [
     "KeptViews",
     "followed_views",
     "open_views",
+    "require_own_names",
     "views_beside",
     "views_in",
     "views_on_demand",
 ]
 
 V = TypeVar("V")
+
+_BUILT_IN = {one.name: type(one) for one in BUILT_IN}
 
 
 class KeptViews:
@@ -108,8 +111,10 @@ class KeptViews:
         It goes on before the event that it failed at; with a higher version its view is made anew.
 
         Raises:
-            ValueError: the one that is kept has a higher version.
+            ValueError: the one that is kept has a higher version, or it has the name of a
+                built-in view and is none.
         """
+        require_own_names((projection,))
         self._runner.retry(projection)
 
     def rebuild(self, projection: AnyProjection, *, progress: OnProgress | None = None) -> None:
@@ -138,6 +143,22 @@ def _name_of(projection: AnyProjection) -> str:
     return projection.name
 
 
+def require_own_names(projections: Iterable[object]) -> None:
+    """Refuse another view in the place of a built-in one: what is kept is found by its name.
+
+    Raises:
+        ValueError: one has the name of a built-in view, and is not that one.
+    """
+    for one in projections:
+        name = getattr(one, "name", "")
+        built_in = _BUILT_IN.get(name) if isinstance(name, str) else None
+        if built_in is not None and not isinstance(one, built_in):
+            raise ValueError(
+                f"{name!r} is the name of a built-in view, which would be kept in the same "
+                "place: give yours another name"
+            )
+
+
 @contextmanager
 def followed_views(
     reader: JournalReader,
@@ -150,6 +171,7 @@ def followed_views(
 
     `into` is the address of a database for them; without it they are beside the log.
     """
+    require_own_names(projections)
     views = views_in(reader, store, into)
     with ExitStack() as stack:
         stack.callback(views.close)
@@ -168,6 +190,7 @@ def views_on_demand(
     into: str = "",
 ) -> Iterator[KeptViews]:
     """Views of an open log for the length of a block; `wait` carries them on, on its thread."""
+    require_own_names(projections)
     views = views_in(reader, store, into)
     try:
         yield KeptViews(reader, ProjectionRunner(reader, views, projections))
@@ -194,7 +217,9 @@ def open_views(
 
     Raises:
         StoreError: there is no store at the path, or it cannot be read; nothing was changed.
+        ValueError: a projection that is not built in has the name of one that is.
     """
+    require_own_names(projections)
     with ExitStack() as stack:
         reader = open_journal_reader(store, sealing=sealing)
         stack.callback(reader.close)

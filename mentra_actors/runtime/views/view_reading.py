@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mentra_actors.codec.event_codec import CODEC
 from mentra_actors.errors import StoreError
-from mentra_actors.runtime.views.kept_views import views_beside
+from mentra_actors.runtime.views.kept_views import require_own_names, views_beside
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import JournalReader
 from mentra_actors.store.sql.opening import is_sql_url
@@ -43,13 +43,14 @@ class ViewReading:
         """`hidden` are folded as well and not told; `store` is where `reader` reads.
 
         Raises:
-            ValueError: two projections have the same name.
+            ValueError: two projections have the same name, or one that of a built-in view.
             TypeError: one of them handles what is no event of this log.
         """
         self._reader = reader
         self._store = store
         self._pages = PageReading(reader, CODEC, _PAGE_EVENTS)
         self._all = (*chosen, *hidden)
+        require_own_names(_whole(one) for one in self._all)
         for one in self._all:
             self._pages.check(one)
         self._names = [one.name for one in chosen]
@@ -116,7 +117,7 @@ class ViewReading:
 
     def _views_on_disk(self) -> WatchedViews:
         """What is kept, if all of it can be had as of one position; else nothing at position 0."""
-        whole = [one.whole if isinstance(one, Selected) else one for one in self._all]
+        whole = [_whole(one) for one in self._all]
         stored = views_beside(self._reader, self._store)
         try:
             runner = ProjectionRunner(self._reader, stored, whole)
@@ -131,6 +132,10 @@ class ViewReading:
         finally:
             stored.close()
         return WatchedViews(self._all)
+
+
+def _whole(projection: AnyProjection) -> AnyProjection:
+    return projection.whole if isinstance(projection, Selected) else projection
 
 
 def folded_through(

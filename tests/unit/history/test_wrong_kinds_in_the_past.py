@@ -118,6 +118,10 @@ def test_an_agent_that_was_forgotten_is_said_to_be_so(path):
         _ = moment.snapshot
     with pytest.raises(CommandRejected, match="'lead' was forgotten, with all its runs: there"):
         History(store).replay("lead")
+    recording = path.parent / "lead.jsonl"
+    with pytest.raises(CommandRejected, match="'lead' was forgotten, with all its runs: there"):
+        History(store).record("lead", recording)
+    assert not recording.exists()
 
 
 @pytest.mark.parametrize(
