@@ -102,6 +102,7 @@ class WaitingEvents:
         """Find the end of its own, if those that were found were all taken."""
         if self._place < self._end:
             return
+        self._end = self._place  # what stood beside an append was taken with it
         stream_id = self._group[self._place].stream_id
         while self._end < len(self._group) and self._group[self._end].stream_id == stream_id:
             if is_forgotten(self._events[self._end]):
