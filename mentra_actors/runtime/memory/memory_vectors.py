@@ -42,6 +42,9 @@ class MemoryVectors:
         self._perform = perform
         self._lock = threading.Lock()
         self._filling: Future[object] | None = None
+        self._is_filling = False
+        self._is_asked_again = False
+        """While it fills: something may have come that it has not seen."""
         self._late: Future[object] | None = None
         self._slow_filling: Future[object] | None = None
         self._is_warned = False
@@ -81,9 +84,11 @@ class MemoryVectors:
         The future ends when that is done, with their number, or has failed.
         """
         with self._lock:
-            if self._filling is not None and not self._filling.done():
+            self._is_asked_again = True
+            if self._filling is not None and self._is_filling:
                 return self._filling
             self._filling = filling = self._perform(self._fill)
+            self._is_filling = True
         filling.add_done_callback(self._filled)
         return filling
 
@@ -113,7 +118,18 @@ class MemoryVectors:
         return found
 
     async def _fill(self) -> int:
-        """How many were made."""
+        """How many were made. Who asks meanwhile may know of a record that it did not see."""
+        made = 0
+        while self._goes_on():
+            made += await self._fill_once()
+        return made
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            self._is_filling, self._is_asked_again = self._is_asked_again, False
+            return self._is_filling
+
+    async def _fill_once(self) -> int:
         run, made = anyio.to_thread.run_sync, 0
         while batch := await run(self._index.without_vector, BATCH):
             texts = [words[:TEXT_CHARS] for _digest, words in batch]
@@ -124,6 +140,9 @@ class MemoryVectors:
         return made
 
     def _filled(self, done: "Future[object]") -> None:
+        with self._lock:
+            if done is self._filling:
+                self._is_filling = False
         error = None if done.cancelled() else done.exception()
         if error is not None and not isinstance(error, RuntimeClosed):
             self._warn(error)

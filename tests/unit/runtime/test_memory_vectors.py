@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 
 import anyio
 import pytest
@@ -66,8 +67,9 @@ def test_a_record_is_found_by_what_it_means(tmp_path):
     assert [text for task, text in model.paid if task == "document"] == documents
 
 
-def test_what_was_just_pinned_is_found_by_what_it_means():
+def test_what_was_just_pinned_is_found_by_what_it_means(monkeypatch):
     """Who tries it in three lines would find nothing, and think that it does not work."""
+    monkeypatch.setattr(memories, "_PATIENCE_S", 20.0)
     with open_runtime_sync(":memory:", embeddings=Meanings()) as runtime:
         memory = runtime.spawn("ann", model="ollama:x").memory
         memory.pin("The car is in the garage.")
@@ -77,6 +79,40 @@ def test_what_was_just_pinned_is_found_by_what_it_means():
         assert found(memory, "our salary") == [
             ("The wage comes on Mondays.", "similar; fact; manual")
         ]
+
+
+class HeldLook:
+    """An index that gives its answer late where it has found nothing without a vector."""
+
+    def __init__(self, index):
+        self._index = index
+        self.has_looked, self.may_answer = threading.Event(), threading.Event()
+
+    def without_vector(self, most):
+        found = self._index.without_vector(most)
+        if not found:
+            self.has_looked.set()
+            self.may_answer.wait(20)
+        return found
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
+
+def test_who_looked_before_a_record_was_there_looks_again():
+    """Else a search that comes between would wait for vectors that nobody makes."""
+    with open_runtime_sync(":memory:", embeddings=Meanings()) as runtime:
+        memory = runtime.spawn("ann", model="ollama:x").memory
+        vectors = runtime._operations.core.memories.vectors
+        held = vectors._index = HeldLook(vectors._index)
+        vectors.fill()
+        assert held.has_looked.wait(20)
+        memory.pin("The wage comes on Mondays.")
+        assert memory.records()
+        filling = vectors.fill()
+        held.may_answer.set()
+
+        assert filling.result(20) == 1
 
 
 class SlowForRecords(Meanings):
