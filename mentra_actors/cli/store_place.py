@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-__all__ = ["store_place"]
+from mentra_actors.store.sql.opening import is_server_url
 
-_SERVERS = ("postgresql://", "postgres://")
+__all__ = ["store_place"]
 
 
 class _Address(type(Path())):  # type: ignore[misc]
@@ -29,4 +29,4 @@ class _Address(type(Path())):  # type: ignore[misc]
 def store_place(given: str | Path) -> Path:
     """A path; that of a database on a server says in words what was given."""
     text = str(given)
-    return _Address(text) if text.startswith(_SERVERS) else Path(given)
+    return _Address(text) if is_server_url(text) else Path(given)

@@ -13,6 +13,7 @@ from mentra_actors.codec.event_codec import CODEC, EventCodec
 from mentra_actors.envelope import RecordedEvent, UnknownEvent
 from mentra_actors.ids import StreamId
 from mentra_actors.store.archived_parts import ARCHIVED_EVENT_TYPE, archived_event
+from mentra_actors.store.log_pages import pages_between
 from mentra_actors.store.ports import (
     EncodedEvent,
     JournalReader,
@@ -24,7 +25,6 @@ from mentra_actors.store.ports import (
 __all__ = ["Journal"]
 
 _LOG = logging.getLogger(__name__)
-_PAGE_EVENTS = 1000
 
 
 class Journal:
@@ -115,13 +115,7 @@ class Journal:
         some may come all the same.
         """
         tags: Collection[str] = () if of_types is None else self._tags_of(of_types)
-        while after < through:
-            page = self._reader.read_journal(
-                after=after, limit=_PAGE_EVENTS, through=through, event_types=tags
-            )
-            if not page:
-                return
-            after = page[-1].global_position
+        for page in pages_between(self._reader, after, through, event_types=tags):
             yield from self.decoded(page)
 
     def event_at(self, position: int) -> RecordedEvent[object] | None:

@@ -16,6 +16,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from mentra_actors.domain.memory import MemoryKind, MemorySource
+from projections.views.sentence_words import clipped
 
 __all__ = [
     "HALF_LIFE_DAYS",
@@ -204,17 +205,13 @@ def best_of_both(
 def why_of(matched: Iterable[str], kind: MemoryKind, source: MemorySource) -> str:
     """Why a record was found: the two longest of the words that matched, and what it is."""
     distinct = dict.fromkeys(word for one in matched if (word := _as_written(one)))
-    words = [_clipped(word) for word in sorted(distinct, key=len, reverse=True)]
+    words = [clipped(word, _TOLD_CHARS) for word in sorted(distinct, key=len, reverse=True)]
     reasons = [f"matched {','.join(words[:_TOLD_TOKENS])}"] if words else []
     if kind != "episode":
         reasons.append(kind)
     if source == "manual_pin":
         reasons.append("manual")
     return "; ".join(reasons)
-
-
-def _clipped(word: str) -> str:
-    return word if len(word) <= _TOLD_CHARS else f"{word[: _TOLD_CHARS - 1]}…"
 
 
 def _as_written(matched: str) -> str:

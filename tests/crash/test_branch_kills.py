@@ -10,7 +10,6 @@ import shutil
 import sqlite3
 
 import pytest
-from step_killer import StepKiller
 
 from mentra_actors import ScriptedModel, call, open_history, open_runtime_sync, tool
 from mentra_actors.domain.agent import events as e
@@ -131,12 +130,6 @@ def assert_opened(name):
 
 
 # --- the tests --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def killer():
-    with StepKiller(__file__) as killer:
-        yield killer
 
 
 @pytest.fixture(scope="module", params=["lmdb", "sqlite"])

@@ -7,7 +7,6 @@ import os
 import shutil
 
 import pytest
-from step_killer import StepKiller
 
 from mentra_actors import open_runtime_sync
 from mentra_actors.cli.main import exit_code_of
@@ -34,12 +33,6 @@ def by_command(path, facts):
     """The import of a shell, which writes petitions where nobody writes the store."""
     with contextlib.redirect_stdout(io.StringIO()):
         exit_code_of(["memory", "ann", "--import", facts, "--store", path])
-
-
-@pytest.fixture(scope="module")
-def killer():
-    with StepKiller(__file__) as killer:
-        yield killer
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import shutil
 
 import pytest
-from step_killer import StepKiller
 
 from mentra_actors.actors.milestones import EVENTS_PER_MILESTONE
 from mentra_actors.actors.past_states import PastStates
@@ -95,12 +94,6 @@ def assert_whole(name, task):
 
 def store_in(directory, kind):
     return directory / "team" if kind == "lmdb" else f"sqlite:{directory / 'team.sqlite'}"
-
-
-@pytest.fixture(scope="module")
-def killer():
-    with StepKiller(__file__) as killer:
-        yield killer
 
 
 @pytest.mark.crash

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 from forked_python import ForkedPython
-from step_killer import StepKiller
 
 from mentra_actors.domain.agent.events import PromptAccepted
 from mentra_actors.ids import StreamId
@@ -136,12 +135,6 @@ def assert_rows_and_checkpoint_agree(path, address):
         assert 0 in kept
         assert not max(kept) or rows_in(views) == list(range(1, max(kept) + 1))
         assert (runner.view("count") or 0) == views.checkpoint(ViewId("count", count.version))
-
-
-@pytest.fixture(scope="module")
-def killer():
-    with StepKiller(__file__) as killer:
-        yield killer
 
 
 @pytest.mark.crash

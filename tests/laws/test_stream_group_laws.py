@@ -4,9 +4,9 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from mentra_actors.ids import StreamId
-from mentra_actors.runtime.replay.scratch_store import stored_between
 from mentra_actors.runtime.replay.stream_groups import StreamGroups
 from mentra_actors.runtime.replay.walk import groups_of
+from mentra_actors.store.log_pages import stored_between
 from mentra_actors.store.memory_store import MemoryEventStore
 from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 

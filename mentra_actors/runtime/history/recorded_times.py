@@ -14,6 +14,7 @@ from datetime import datetime
 
 from mentra_actors.errors import CommandRejected
 from mentra_actors.runtime.history.past import microseconds
+from mentra_actors.store.log_pages import stored_between
 from mentra_actors.store.ports import JournalReader
 
 __all__ = ["RecordedTimes"]
@@ -25,7 +26,7 @@ class RecordedTimes:
     """The times of one log. Safe from any thread; reading does file I/O."""
 
     def __init__(self, reader: JournalReader, *, page_events: int = _PAGE_EVENTS) -> None:
-        """`page_events` is how many times are read at once."""
+        """`page_events` is how many times a page has."""
         self._reader = reader
         self._page_events = page_events
         self._earliest: dict[int, int] = {}
@@ -56,20 +57,10 @@ class RecordedTimes:
         if known is not None and known > limit:
             return 0
         first = page * self._page_events
-        times = self._times(first, min(first + self._page_events, last))
+        last_here = min(first + self._page_events, last)
+        events = stored_between(self._reader, first, last_here)
+        times = {one.global_position: one.recorded_at_ns // 1000 for one in events}
         if len(times) == self._page_events:
             with self._lock:
                 self._earliest[page] = min(times.values())
         return max((place for place, at in times.items() if at <= limit), default=0)
-
-    def _times(self, after: int, through: int) -> dict[int, int]:
-        """Microseconds of the events of a page, by position."""
-        found: dict[int, int] = {}
-        while after < through:
-            # An append is read whole, so a page may go on where it is not asked for any more.
-            events = self._reader.read_journal(after=after, limit=through - after, through=through)
-            if not events:
-                break
-            found.update((one.global_position, one.recorded_at_ns // 1000) for one in events)
-            after = events[-1].global_position
-        return found

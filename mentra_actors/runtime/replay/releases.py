@@ -1,9 +1,11 @@
 """Which release has decided what a log holds: the lease says it, by the epoch of its writer."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeAlias
 
 from mentra_actors.domain.lease import LeaseAcquired
+from mentra_actors.envelope import RecordedEvent
 from mentra_actors.runtime.writing.writer_lease import WRITER_LEASE
 from mentra_actors.store.journal import Journal
 
@@ -31,18 +33,12 @@ class ReleasesOfLog:
 
     def _recorded(self, epoch: int) -> str:
         """Epochs never fall, so the first event that has one is that of its writer's beginning."""
-        first, last = 1, self._journal.stream_version(WRITER_LEASE)
-        while first < last:
-            middle = (first + last) // 2
-            if self._epoch_at(middle) < epoch:
-                first = middle + 1
-            else:
-                last = middle
-        begun = self._journal.read_stream(WRITER_LEASE, after=first - 1, through=first)
-        event = begun[0].event if begun else None
-        is_it = isinstance(event, LeaseAcquired) and event.epoch == epoch
-        return event.release if is_it and isinstance(event, LeaseAcquired) else ""
+        versions = range(1, self._journal.stream_version(WRITER_LEASE) + 1)
+        earlier = bisect_left(versions, epoch, key=lambda version: self._at(version).epoch)
+        if earlier == len(versions):
+            return ""
+        event = self._at(versions[earlier]).event
+        return event.release if isinstance(event, LeaseAcquired) and event.epoch == epoch else ""
 
-    def _epoch_at(self, version: int) -> int:
-        (one,) = self._journal.read_stream(WRITER_LEASE, after=version - 1, through=version)
-        return one.epoch
+    def _at(self, version: int) -> RecordedEvent[object]:
+        return self._journal.read_stream(WRITER_LEASE, after=version - 1, through=version)[0]

@@ -62,19 +62,16 @@ def require_told(journal: Journal, agent_id: AgentId, name: str) -> None:
     Raises:
         CommandRejected: it was forgotten, or is archived.
     """
-    stream_id, version = agent_stream(agent_id), 0
-    while page := journal.read_stream(stream_id, after=version, through=version + _PAGE_EVENTS):
-        if not all(lost_tag(one.event) for one in page):
-            return
-        version = page[-1].stream_version
-    raise CommandRejected(f"{name!r} {_why_no_run(journal, stream_id)}")
+    stream_id = agent_stream(agent_id)
+    if all(map(lost_tag, journal.events(stream_id))):
+        raise CommandRejected(f"{name!r} {_why_no_run(journal, stream_id)}")
 
 
 def _why_no_run(journal: Journal, stream_id: StreamId) -> str:
-    gone = [one.event for one in journal.read_stream(stream_id) if lost_tag(one.event)]
-    if not gone:
+    gone = next(filter(lost_tag, journal.events(stream_id)), None)
+    if gone is None:
         return "has not run yet: there is nothing to run again"
-    if is_forgotten(gone[0]):
+    if is_forgotten(gone):
         return "was forgotten, with all its runs: there is nothing to run again"
     return (
         "is archived, with all its runs: `mentra compact STORE --restore FILE` brings it back, "

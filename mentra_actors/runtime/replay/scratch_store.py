@@ -1,6 +1,6 @@
 """A store of its own that begins as another one was after a position; what it gets stays in it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from mentra_actors.ids import StreamId
@@ -17,7 +17,7 @@ from mentra_actors.store.ports import (
     StreamAppend,
 )
 
-__all__ = ["ScratchStore", "copied", "scratch_store", "stored_between"]
+__all__ = ["ScratchStore", "copied", "scratch_store"]
 
 
 class ScratchStore(BranchStore):
@@ -73,16 +73,6 @@ def scratch_store(origin: JournalReader, position: int, inbox: StreamId) -> Scra
     store = ScratchStore(origin, position, inbox)
     leave_unsettled(store)
     return store
-
-
-def stored_between(reader: JournalReader, after: int, through: int) -> Iterator[StoredEvent]:
-    """Events with `after < global_position <= through`, in order, as they are stored."""
-    while after < through:
-        page = reader.read_journal(after=after, through=through)
-        if not page:
-            return
-        yield from page
-        after = page[-1].global_position
 
 
 def copied(store: MemoryEventStore, stored: Iterable[StoredEvent]) -> None:

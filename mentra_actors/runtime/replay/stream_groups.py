@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from mentra_actors.envelope import RecordedEvent
 from mentra_actors.ids import AgentId, StreamId, agent_stream, inbox_stream
-from mentra_actors.runtime.replay.scratch_store import stored_between
 from mentra_actors.runtime.replay.walk import is_beside
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.log_pages import stored_between
 from mentra_actors.store.ports import JournalReader, StoredEvent
 
 __all__ = ["StreamGroups", "agent_events", "agent_groups"]

@@ -22,12 +22,13 @@ from mentra_actors.ids import EffectId, StreamId, category_of
 from mentra_actors.runtime.core import RuntimeCore
 from mentra_actors.runtime.replay.forgotten import are_the_same
 from mentra_actors.runtime.replay.rebuild.tables import STREAM_RULES
-from mentra_actors.runtime.replay.scratch_store import copied, stored_between
+from mentra_actors.runtime.replay.scratch_store import copied
 from mentra_actors.runtime.replay.team_stage import AnsweredEffects, GatedStore, StandingClock
 from mentra_actors.runtime.replay.verification import OtherDecision, difference_of, difference_to
 from mentra_actors.runtime.replay.walk import Step, steps_of
 from mentra_actors.runtime.settings import settings_of
 from mentra_actors.store.journal import Journal
+from mentra_actors.store.log_pages import stored_between
 from mentra_actors.store.opening import MEMORY
 from mentra_actors.store.ports import JournalReader
 

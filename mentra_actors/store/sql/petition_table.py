@@ -36,7 +36,7 @@ from mentra_actors.store.sealing.part_seal import PartSeal
 from mentra_actors.store.sql.database import CommitInterrupted
 from mentra_actors.store.sql.petition_link import PetitionLink, PlainConnection
 from mentra_actors.store.sql.postgres_address import PostgresAddress
-from mentra_actors.store.sql.postgres_store import create_missing_tables
+from mentra_actors.store.sql.postgres_store import create_missing_tables, table_exists
 from mentra_actors.store.sql.side_tables import FENCES, META, PETITIONS
 
 __all__ = ["PetitionTable", "open_table"]
@@ -76,7 +76,6 @@ _IS_ATTENDED = SQL(
     "WHERE datname = current_database() AND locktype = 'advisory' AND granted "
     "AND classid = %s AND objid = %s AND objsubid = 1)"
 )
-_IS_THERE = "SELECT to_regclass(%s) IS NOT NULL"
 _IS_OURS = (
     "SELECT pg_has_role(tableowner, 'USAGE') FROM pg_tables "
     "WHERE schemaname = %s AND tablename = %s"
@@ -202,8 +201,7 @@ class PetitionTable:
         return opened_note(self._seal, name, suffix, bytes(note))
 
     def _prepare(self, connection: PlainConnection) -> None:
-        name = self._names["table"].as_string()
-        if connection.execute(_IS_THERE, [name]).fetchone() != (True,):
+        if not table_exists(connection, self._names["table"]):
             self._make_table(connection)
         if self._attends:
             connection.execute(_ATTEND, self._address.presence)

@@ -23,7 +23,7 @@ from mentra_actors.store.sql.side_tables import META, SERVER_TABLES, TABLE_FORMA
 from mentra_actors.store.sql.sql_reader import SqlJournalReader
 from mentra_actors.store.sql.sql_store import PATIENCE_S, SqlEventStore
 
-__all__ = ["PostgresEventStore", "PostgresJournalReader", "create_missing_tables"]
+__all__ = ["PostgresEventStore", "PostgresJournalReader", "create_missing_tables", "table_exists"]
 
 _OLDEST_SERVER = 120_000
 _FORMAT = "format"
@@ -120,12 +120,12 @@ def _is_complete(connection: "psycopg.Connection", place: PostgresAddress) -> bo
     """
     meta = Identifier(place.schema, META.name)
     row = None
-    if _exists(connection, meta):
+    if table_exists(connection, meta):
         statement = SQL("SELECT value FROM {} WHERE name = %s").format(meta)
         row = connection.execute(statement, [_FORMAT]).fetchone()
     if row is None:
         events = Identifier(place.schema, EVENTS_TABLE)
-        if _exists(connection, events):
+        if table_exists(connection, events):
             found = connection.execute(SQL("SELECT 1 FROM {} LIMIT 1").format(events))
             if found.fetchone() is not None:
                 raise StoreFormatError(f"{place.name} holds events of another program")
@@ -138,7 +138,12 @@ def _is_complete(connection: "psycopg.Connection", place: PostgresAddress) -> bo
     return True
 
 
-def _exists(connection: "psycopg.Connection", table: Identifier) -> bool:
+def table_exists(connection: "psycopg.Connection", table: Identifier) -> bool:
+    """Whether a table of this name, with its schema, is there.
+
+    Raises:
+        psycopg.Error: the server is gone.
+    """
     row = connection.execute("SELECT to_regclass(%s)", [table.as_string()]).fetchone()
     return row is not None and row[0] is not None
 

@@ -1,7 +1,5 @@
 """Tools with which agents have themselves woken, once or by a calendar."""
 
-import json
-
 from mentra_actors.domain.schedules.schedule import Schedule
 from mentra_actors.domain.schedules.schedules import (
     AddSchedule,
@@ -11,6 +9,7 @@ from mentra_actors.domain.schedules.schedules import (
 )
 from mentra_actors.ids import AgentId, CommandId, schedule_stream
 from mentra_actors.tools.builtin.team_looks import member_id, own_profile, team_state
+from mentra_actors.tools.builtin.told_json import told_json
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.schedule_moments import listed_schedules, new_timing, schedule_json
@@ -93,7 +92,7 @@ async def schedule_list(context: ToolContext) -> str:
         if one.is_open and (is_lead or one.agent_id == context.agent_id)
     ]
     listed = [schedule_json(one) for one in listed_schedules(shown)]
-    return json.dumps(listed, ensure_ascii=False)
+    return told_json(listed)
 
 
 @tool(
@@ -127,7 +126,7 @@ async def schedule_cancel(context: ToolContext, schedule_id: str) -> str:
 
 def _shown(schedule: Schedule) -> str:
     (listed,) = listed_schedules([schedule])
-    return json.dumps(schedule_json(listed), ensure_ascii=False)
+    return told_json(schedule_json(listed))
 
 
 async def _state(context: ToolContext) -> SchedulesState:

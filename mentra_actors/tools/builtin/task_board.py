@@ -1,8 +1,7 @@
 """Tools with which agents use the task board of their team."""
 
-import json
 from collections.abc import Callable
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import msgspec
 
@@ -21,6 +20,7 @@ from mentra_actors.ids import AgentId, CommandId, board_stream
 from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.task_json import board_json, task_json
 from mentra_actors.tools.builtin.team_looks import own_profile, team_state
+from mentra_actors.tools.builtin.told_json import told_json
 from mentra_actors.tools.contract import Tool, ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import FunctionTool, tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -170,7 +170,7 @@ async def task_update(  # noqa: PLR0913, PLR0917 - a task has so many parts
     )
     board = await _asked(context, command, "update the task")
     told = consequence_of(board, command.command_id)
-    return _told(
+    return told_json(
         {
             "task": _shown(board, task_id),
             "unblocked": list(told.unblocked),
@@ -212,13 +212,13 @@ async def task_delete(context: ToolContext, task_id: int) -> str:
     command = DeleteTask(**await _change(context, task_id))
     board = await _asked(context, command, "delete the task")
     unblocked = consequence_of(board, command.command_id).unblocked
-    return _told({"deleted": task_id, "unblocked": list(unblocked)})
+    return told_json({"deleted": task_id, "unblocked": list(unblocked)})
 
 
 @_looking
 async def task_list(context: ToolContext) -> str:
     """List all tasks of the team's board, grouped by what can be done with them."""
-    return _told(board_json(await _board(context)))
+    return told_json(board_json(await _board(context)))
 
 
 @_looking
@@ -228,12 +228,7 @@ async def task_get(context: ToolContext, task_id: int) -> str:
     Args:
         task_id: The task.
     """
-    return _told(_shown(await _board(context), task_id))
-
-
-def _told(value: Any) -> str:
-    """As JSON with the words as they are: an escaped letter costs six times its tokens."""
-    return json.dumps(value, ensure_ascii=False)
+    return told_json(_shown(await _board(context), task_id))
 
 
 async def _change(context: ToolContext, task_id: int) -> JsonObject:
@@ -260,7 +255,7 @@ async def _changed(context: ToolContext, command: BoardCommand, wish: str) -> st
     task = task_of(board, command.command_id)
     if task is None:
         raise ToolError(f"Failed to {wish}: the board has forgotten this command")
-    return _told(task_json(task, board))
+    return told_json(task_json(task, board))
 
 
 async def _asked(context: ToolContext, command: BoardCommand, wish: str) -> BoardState:

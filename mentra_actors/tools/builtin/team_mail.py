@@ -1,11 +1,10 @@
 """Tools with which an agent writes to its team, reads what has come, and rests."""
 
-import json
-
 from mentra_actors.domain.inbox import MAX_BODY_CHARS, letter_fields
 from mentra_actors.domain.tool_call import OutgoingMail
 from mentra_actors.ids import CommandId, MailId
 from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
+from mentra_actors.tools.builtin.told_json import told_json
 from mentra_actors.tools.contract import ToolContext, ToolError, ToolOutput
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -81,7 +80,7 @@ async def team_read_inbox(context: ToolContext) -> str:
     command_id = CommandId(context.idempotency_key)
     with refusals_told("read the team inbox"):
         letters = await context.commands.hand_over_mail(context.agent_id, command_id)
-    return json.dumps([letter_fields(letter) for letter in letters], indent=2, ensure_ascii=False)
+    return told_json([letter_fields(letter) for letter in letters], indent=2)
 
 
 @tool(

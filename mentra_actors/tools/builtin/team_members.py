@@ -1,6 +1,5 @@
 """Tools with which an agent grows its team, looks at it, and lets members go."""
 
-import json
 from typing import Literal
 
 from mentra_actors.domain.agent.profile import AgentProfile
@@ -12,6 +11,7 @@ from mentra_actors.ids import AgentId, CommandId, MailId, team_stream
 from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.team_looks import member_id, own_profile, team_state
 from mentra_actors.tools.builtin.teammates import known_as, taken_id, teammate_profile
+from mentra_actors.tools.builtin.told_json import told_json
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -68,7 +68,7 @@ async def team_list(context: ToolContext) -> str:
     """List the members of the team: names, roles, leads, and how each is."""
     team = await team_state(context)
     members = [await _line(context, team, name) for name in sorted(team.members)]
-    return json.dumps(members, indent=2, ensure_ascii=False)
+    return told_json(members, indent=2)
 
 
 @tool(

@@ -1,6 +1,5 @@
 """Tools with which an agent asks another something that wants a yes or a no, and answers."""
 
-import json
 from typing import Literal
 
 from mentra_actors.domain.team.commands import CancelRequest, OpenRequest, ResolveRequest
@@ -15,6 +14,7 @@ from mentra_actors.domain.team.state import (
 from mentra_actors.ids import AgentId, CommandId, team_stream
 from mentra_actors.json_types import JsonObject
 from mentra_actors.tools.builtin.team_looks import recipient_id, team_state
+from mentra_actors.tools.builtin.told_json import told_json
 from mentra_actors.tools.contract import ToolContext, ToolError
 from mentra_actors.tools.functions.decorator import tool
 from mentra_actors.tools.tool_errors import refusals_told
@@ -160,7 +160,7 @@ async def team_list_requests(
         and _is_wanted(one, context.agent_id, direction)
     ]
     found = [one for one in own if counterparty in (None, *_others(one, context.agent_name))]
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    return told_json(found, indent=2)
 
 
 def _opened(team: TeamState, command_id: CommandId) -> Request:

@@ -3,19 +3,13 @@
 import shlex
 
 import pytest
-
-from mentra_actors import open_runtime_sync
-from mentra_actors.demo.offline_model import OfflineModel
+from left_open import left_waiting
 
 
 @pytest.fixture
 def left(tmp_path):
     """A store that was closed while a model had not answered."""
-    path = tmp_path / "team.mentra"
-    never = OfflineModel(delta_delay_s=3600.0)
-    with open_runtime_sync(path, providers=[never], durability="volatile") as runtime:
-        runtime.spawn("lead", model="offline:survey").mail("What is here?")
-    return path
+    return left_waiting(tmp_path / "team.mentra")
 
 
 def test_agents_says_what_each_waits_for(mentra, left):

@@ -1,9 +1,9 @@
 """Effects without an outcome are seen: what they are, since when, and whether that is long."""
 
 import pytest
+from left_open import left_waiting
 
 from mentra_actors import ScriptedModel, call, open_history, open_runtime_sync, tool
-from mentra_actors.demo.offline_model import OfflineModel
 from mentra_actors.ids import StreamId
 from mentra_actors.store.journal import Journal
 from mentra_actors.store.opening import open_journal_reader
@@ -16,11 +16,7 @@ LEAD = StreamId("agent-lead")
 @pytest.fixture
 def left(tmp_path):
     """A store that was closed while a model had not answered."""
-    path = tmp_path / "team.mentra"
-    never = OfflineModel(delta_delay_s=3600.0)
-    with open_runtime_sync(path, providers=[never], durability="volatile") as runtime:
-        runtime.spawn("lead", model="offline:survey").mail("What is here?")
-    return path
+    return left_waiting(tmp_path / "team.mentra")
 
 
 def health_after(path, seconds, **options):

@@ -2,6 +2,7 @@
 
 import pytest
 from branch_making import new_branch
+from said_logs import said, write
 
 from mentra_actors.errors import BranchOriginLost, CommandRejected
 from mentra_actors.ids import StreamId
@@ -9,27 +10,11 @@ from mentra_actors.runtime.history.branches import Branch
 from mentra_actors.runtime.history.history import open_history
 from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.opening import open_event_store, open_journal_reader
-from mentra_actors.store.ports import AppendRequest, EncodedEvent, StateSnapshot, StreamAppend
+from mentra_actors.store.ports import AppendRequest, StateSnapshot
 from mentra_actors.store.sealing.options import Sealing
 
-A, TEAM = StreamId("agent-a"), StreamId("team-main")
+TEAM = StreamId("team-main")
 KEY = Sealing(key=b"k" * 32)
-
-
-def write(path, *payloads, sealing=None, stream=A):
-    store = open_event_store(path, durability="volatile", sealing=sealing)
-    for payload in payloads:
-        part = StreamAppend(stream_id=stream, events=(EncodedEvent("test.said.v1", payload),))
-        store.append(AppendRequest(streams=(part,), recorded_at_ns=1))
-    store.close()
-
-
-def said(path, sealing=None):
-    reader = open_journal_reader(path, sealing=sealing)
-    try:
-        return [one.payload for one in reader.read_journal()]
-    finally:
-        reader.close()
 
 
 def forked(path, name, sealing=None, **options):

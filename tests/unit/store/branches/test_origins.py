@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from branch_making import new_branch
+from said_logs import said, write
 
 from mentra_actors.errors import (
     BranchOriginLost,
@@ -24,33 +25,10 @@ from mentra_actors.store.branches.drafts import held
 from mentra_actors.store.branches.forgetting import forget_with_branches
 from mentra_actors.store.branches.forking import branches_directory, fork_store, placed_at
 from mentra_actors.store.opening import open_event_store, open_journal_reader
-from mentra_actors.store.ports import AppendRequest, EncodedEvent, StreamAppend
 from mentra_actors.store.sealing.options import Sealing
 from mentra_actors.store.sql.opening import url_without_password
 
-A = StreamId("agent-a")
 KEY = Sealing(key=b"k" * 32)
-
-
-def write(path, *payloads, sealing=None, recorded_at_ns=1, stream=A):
-    """Append events, two in one append where a payload is a pair."""
-    store = open_event_store(path, durability="volatile", sealing=sealing)
-    try:
-        for one in payloads:
-            parts = one if isinstance(one, tuple) else (one,)
-            events = tuple(EncodedEvent("test.said.v1", part) for part in parts)
-            streams = (StreamAppend(stream_id=stream, events=events),)
-            store.append(AppendRequest(streams=streams, recorded_at_ns=recorded_at_ns))
-    finally:
-        store.close()
-
-
-def said(path, sealing=None):
-    reader = open_journal_reader(path, sealing=sealing)
-    try:
-        return [one.payload for one in reader.read_journal()]
-    finally:
-        reader.close()
 
 
 @pytest.fixture
